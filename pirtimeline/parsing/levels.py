@@ -1,0 +1,137 @@
+"""Map the words and numbers by which logs say how grave an event is onto the six severities of OpenTelemetry.
+
+Sources: syslog's RFC 5424 (table 2), java.util.logging and the JDK's own translations of its levels, log4j, Python's
+`logging`, PostgreSQL's message severities and their translations, MySQL's and MongoDB's, Apache httpd's `LogLevel`,
+glog's letters, Serilog's three letters, pino's and bunyan's numbers, OpenTelemetry's log data model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import polars as pl
+
+from pirtimeline.schema import SEVERITY
+
+_WORDS: Mapping[str, str] = {
+    "TRACE": "trace trc trce finest finer verbose vrb verb v t all silly "
+    "trace1 trace2 trace3 trace4 trace5 trace6 trace7 trace8",
+    "DEBUG": "debug dbg debg dbug debugging fine config d debug1 debug2 debug3 debug4 debug5 d1 d2 d3 d4 d5 diagnostic",
+    "INFO": "info inf information informational information: informative infos notice notic ntc note i n log audit "
+    "system msg message success successaudit auditsuccess default normal status",
+    "WARN": "warn wrn warning warnings w deprecation deprecated caution",
+    "ERROR": "error err eror errors e severe failure failed failureaudit auditfailure exception",
+    "FATAL": "fatal ftl critical crit crt emerg emergency emrg alert alrt panic pnc dpanic f c fault off_the_scale "
+    "disaster",
+}
+
+_TRANSLATED: Mapping[str, str] = {
+    "TRACE": "feiner|am feinsten|feinstes|plus précis|le plus précis|muy detallado|más detallado|migliore|ottimale"
+    "|mais detalhado|o mais detalhado|najdrobniejszy|ślad|трассировка|较详细|非常详细|較詳細|最詳細|最も詳細"
+    "|보다 미세|가장 미세|추적|トレース|finare|finast",
+    "DEBUG": "fein|konfiguration|précis|configurer|configuration|detallado|configurar|configuración|buono"
+    "|configurazione|detalhado|configuração|konfiguracja|konfiguracyjny|отладка|конфигурация|configuratie"
+    "|配置|详细|詳細|組態|構成|普通|구성|미세|디버그|デバッグ|调试|偵錯|fin|debugowanie",
+    "INFO": "information|hinweis|meldung|protokoll|journal|información|informações|informação|informazioni"
+    "|informazione|informacja|informacje|информация|инфо|сообщение|замечание|informatie|melding|信息|資訊|情報|정보"
+    "|日志|注意|ログ|로그|registro|dziennik|uwaga|avis",
+    "WARN": "warnung|attention|avertissement|advertencia|avvertenza|avvertimento|attenzione|advertência|aviso"
+    "|ostrzeżenie|предупреждение|внимание|waarschuwing|varning|警告|경고",
+    "ERROR": "schwerwiegend|fehler|grave|erreur|errore|erro|poważny|błąd|ошибка|серьезно|серьёзно|ernstig|fout"
+    "|allvarlig|fel|严重|嚴重|重大|错误|錯誤|エラー|심각|오류",
+    "FATAL": "kritisch|fatale|critique|crítico|critico|krytyczny|katastrofalny|критическая|критично|важно|паника"
+    "|kritiek|fataal|致命的|致命错误|致命|위험|치명적|panik|panique|panico|pânico",
+}
+
+
+def _table() -> Mapping[str, str]:
+    words = {word: level for level, line in _WORDS.items() for word in line.split()}
+    translated = {word: level for level, line in _TRANSLATED.items() for word in line.split("|")}
+    return MappingProxyType(translated | words)
+
+
+LEVEL_WORDS: Mapping[str, str] = _table()
+"""Each known word in lower case, and which of `schema.SEVERITIES` it means."""
+
+_BRACKETS = "[](){}<>:|,;=*\"' \t"
+
+_LOUD = (
+    "TRACE|DEBUG|INFO|INFORMATION|NOTICE|WARN|WARNING|ERROR|SEVERE|FINE|FINER|FINEST|CRITICAL|CRIT|FATAL|ALERT|EMERG"
+    "|EMERGENCY|PANIC"
+)
+_SPOKEN = "trace|debug|info|notice|warn|warning|error|err|critical|crit|fatal|alert|emerg|panic"
+_PLACES = (
+    # level=error, "severity": "WARN", log.level: info - but not inside a query string
+    r'(?:^|[\s,;{\[(|])["\']?(?:log[._-]?)?(?:level|lvl|severity|loglevel|levelname)["\']?\s*[=:]\s*["\']?'
+    rf"((?i:{_SPOKEN}|severe|verbose|information|informational))\b",
+    # ERROR: or [error] or <Warning> first of all
+    rf"^[\s\W]{{0,8}}({_LOUD})\b",
+    rf"^\s*[\[<(]((?i:{_SPOKEN}))[\])>]",
+    rf"^\s*((?i:{_SPOKEN}|severe))\s?:\s",
+    # [ERROR], |WARN| or [core:error] a little later
+    rf"^.{{0,120}}?[\[<|]\s?(?:[a-z_]+:)?({_LOUD}|{_SPOKEN})\s{{0,5}}[\]>|]",
+    # a shouted word between two fields near the start
+    rf"^.{{0,60}}?(?:\s|[\])|-])({_LOUD})\s?(?::\s|\s-\s|\s\[|\s+\|)",
+)
+
+
+def severity(text: pl.Expr) -> pl.Expr:
+    """Map the word in a log (any case, in brackets or not) to one of our severities, null where it is unknown.
+
+    Example:
+        >>> words = pl.DataFrame({"severity_text": ["WARNING", "[error]", "Schwerwiegend", "I", "GET", None]})
+        >>> words.select(severity(pl.col("severity_text"))).to_series().to_list()
+        ['WARN', 'ERROR', 'ERROR', 'INFO', None, None]
+    """
+    word = text.str.strip_chars(_BRACKETS).str.to_lowercase()
+    return word.replace_strict(dict(LEVEL_WORDS), default=None, return_dtype=SEVERITY)
+
+
+def syslog_severity(number: pl.Expr) -> pl.Expr:
+    """Map syslog's 0 (emergency) to 7 (debug) to our severities; null outside (RFC 5424, table 2).
+
+    Example:
+        >>> pl.DataFrame({"n": [0, 3, 4, 6, 9]}).select(syslog_severity(pl.col("n"))).to_series().to_list()
+        ['FATAL', 'ERROR', 'WARN', 'INFO', None]
+    """
+    names = ("FATAL", "FATAL", "FATAL", "ERROR", "WARN", "INFO", "INFO", "DEBUG")
+    return number.cast(pl.Int64).replace_strict(dict(enumerate(names)), default=None, return_dtype=SEVERITY)
+
+
+def pino_severity(number: pl.Expr) -> pl.Expr:
+    """Map pino's and bunyan's 10 (trace) to 60 (fatal), and levels set between them, to our severities.
+
+    Example:
+        >>> pl.DataFrame({"n": [10, 30, 35, 50, 7]}).select(pino_severity(pl.col("n"))).to_series().to_list()
+        ['TRACE', 'INFO', 'INFO', 'ERROR', None]
+    """
+    names = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+    tens = number.cast(pl.Int64) // 10 - 1
+    return tens.replace_strict(dict(enumerate(names)), default=None, return_dtype=SEVERITY)
+
+
+def otel_severity(number: pl.Expr) -> pl.Expr:
+    """Map OpenTelemetry's `SeverityNumber`, 1 to 24, four to a range, to our severities.
+
+    Example:
+        >>> pl.DataFrame({"n": [1, 9, 13, 24, 25]}).select(otel_severity(pl.col("n"))).to_series().to_list()
+        ['TRACE', 'INFO', 'WARN', 'FATAL', None]
+    """
+    names = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+    range_ = (number.cast(pl.Int64) - 1).floordiv(4)
+    return range_.replace_strict(dict(enumerate(names)), default=None, return_dtype=SEVERITY)
+
+
+def find_level(message: pl.Expr) -> pl.Expr:
+    """Find the level word of a message whose header has none, where it stands in an unmistakable place.
+
+    Such are `level=error`, `[error]`, `ERROR:` first of all or after a few fields; a word within a sentence is none.
+
+    Example:
+        >>> texts = ["time=3 level=warn msg=slow", "ERROR: no route", "[core:error] AH00035", "the error was mine"]
+        >>> pl.DataFrame({"message": texts}).select(find_level(pl.col("message"))).to_series().to_list()
+        ['warn', 'ERROR', 'error', None]
+    """
+    first = message.str.head(400)
+    return pl.coalesce([first.str.extract(place, 1) for place in _PLACES])
