@@ -18,7 +18,9 @@ CONTINUES = r"^(?:\s|$|Caused by:|\.\.\. \d+ more|(?:[a-z_$][\w$]*\.)+[A-Z][\w$]
 
 KINDS = ("lines", "json", "csv", "logfmt", "w3c", "cef", "leef", "xml")
 
-_EMPTY: Mapping[str, str] = MappingProxyType({})
+
+def _nothing() -> Mapping[str, str]:
+    return MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +64,9 @@ class Format:
     starts: str = ""
     continues: str = CONTINUES
     envelope: str = ""
-    severity: Mapping[str, str] = _EMPTY
-    fields: Mapping[str, str] = _EMPTY
-    columns: Mapping[str, str] = _EMPTY
+    severity: Mapping[str, str] = field(default_factory=_nothing)
+    fields: Mapping[str, str] = field(default_factory=_nothing)
+    columns: Mapping[str, str] = field(default_factory=_nothing)
     samples: tuple[Sample, ...] = ()
     generic: bool = False
     origin: str = ""

@@ -1,0 +1,231 @@
+"""Event texts to columns: what a format's patterns say of each event, typed, with its time as text and as it stands.
+
+Group names are columns. A group `<column>__<unit>` is converted: `duration_ms__s`, `jvm_heap_before_bytes__MiB`.
+Columns that begin with an underscore are the engine's own and never reach the table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import polars as pl
+
+from pirtimeline.parsing import levels, times
+from pirtimeline.parsing.framing import Framed, framed_texts
+from pirtimeline.parsing.lines import Offsets
+from pirtimeline.parsing.plugin import Format, Pattern
+from pirtimeline.schema import EVENT_COLUMNS, SEVERITY
+
+OWN_TYPES: Mapping[str, pl.DataType] = {
+    "string": pl.String(),
+    "int": pl.Int64(),
+    "float": pl.Float64(),
+    "bool": pl.Boolean(),
+    "time": pl.String(),
+}
+
+UNITS: Mapping[str, float] = {
+    "ns": 1e-6,
+    "us": 1e-3,
+    "ms": 1.0,
+    "s": 1e3,
+    "min": 60e3,
+    "h": 3600e3,
+    "B": 1,
+    "KiB": 1 << 10,
+    "MiB": 1 << 20,
+    "GiB": 1 << 30,
+    "K": 1 << 10,
+    "M": 1 << 20,
+    "G": 1 << 30,
+    "kB": 1000,
+    "MB": 1000**2,
+    "GB": 1000**3,
+}
+"""Factors to milliseconds for durations and to bytes for sizes."""
+
+TIME_COLUMNS: Mapping[str, pl.DataType] = {
+    "_local": pl.Datetime("us"),
+    "_resolution_us": pl.Int64(),
+    "_offset_s": pl.Int32(),
+    "_zone_word": pl.String(),
+    "_lacks": pl.String(),
+    "_ambiguous": pl.Boolean(),
+}
+"""What `times.convert` says of `timestamp_text`, for the clock."""
+
+_EXCEPTION = r"(?:[\w$]+\.)+[\w$]*(?:Exception|Error|Throwable|Failure|Fault|Interrupt|Death)\b"
+_TRACE = rf"(?m)^\s*(?:Caused by: )?{_EXCEPTION}|^\s+at [\w$.<>/@]+|^\s*Traceback \(most recent call last\)"
+_SPLIT = rf"(?ms)\A(?P<above>.*?)(?P<trace>^[ \t]*(?:Caused by: )?{_EXCEPTION}.*|^[ \t]+at .*|^Traceback .*)\z"
+_FIRST = rf"\A\s*(?:Exception in thread \".*?\" )?(?P<type>{_EXCEPTION})(?::[ \t]*(?P<said>[^\n]*))?"
+_TAIL = rf"(?P<type>{_EXCEPTION})(?::[ \t]*(?P<said>[^\n]*))?\z"
+_PYTHON = r"(?m)^(?P<type>[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning))(?:: (?P<said>.*))?\s*\z"
+
+
+def extract(texts: pl.Series, one: Format) -> pl.DataFrame:
+    """Read texts that are one event each by a format's patterns.
+
+    Args:
+        texts: whole events, without their last line end.
+        one: a format of kind `lines`.
+
+    Returns:
+        One row a text in the same order: `_pattern` (place of the pattern that matched, null where none did), the
+        columns of the patterns' groups with their types, `severity`, and `TIME_COLUMNS`.
+    """
+    framed = framed_texts(texts)
+    return read(framed, np.arange(framed.height), one)
+
+
+def read(framed: Framed, rows: Offsets, one: Format) -> pl.DataFrame:
+    """Read the events in `rows` of a framed block by a format's patterns; see `extract` for the result."""
+    found = [*_by_pattern(framed, rows, one.patterns)]
+    table = pl.concat(found, how="diagonal") if len(found) > 1 else found[0]
+    table = table.sort("_row") if len(found) > 1 else table
+    return _typed(table, one).drop("_row")
+
+
+def _by_pattern(framed: Framed, rows: Offsets, patterns: Sequence[Pattern]) -> Iterator[pl.DataFrame]:
+    """Give each pattern the events that those before it left; the last frame holds what none of them reads."""
+    left = np.arange(len(rows))
+    for place, pattern in enumerate(patterns):
+        headers = framed.headers(rows[left], pattern.header_lines)
+        matched = headers.str.contains(pattern.regex).to_numpy() if len(headers) else np.zeros(0, np.bool_)
+        mine = left if matched.all() else left[matched]
+        if len(mine):
+            headers = headers if matched.all() else headers.filter(matched)
+            yield _groups(framed, rows[mine], headers, pattern).with_columns(
+                pl.Series("_row", mine), pl.lit(place, pl.Int16).alias("_pattern")
+            )
+        left = left[~matched]
+    if len(left) or not len(rows):
+        yield pl.DataFrame({"_row": left}, schema={"_row": pl.Int64}).with_columns(
+            pl.lit(None, pl.Int16).alias("_pattern")
+        )
+
+
+def _groups(framed: Framed, rows: Offsets, headers: pl.Series, pattern: Pattern) -> pl.DataFrame:
+    table = headers.str.extract_groups(pattern.regex).struct.unnest()
+    if "message" not in table.columns:
+        table = table.with_columns(headers.alias("message"))
+    table = with_rest(table, framed.rests(rows, pattern.header_lines))
+    return timed(table, pattern.time) if "timestamp_text" in table.columns else table
+
+
+def timed(table: pl.DataFrame, time: str) -> pl.DataFrame:
+    """Add what `timestamp_text` says, read as `time` tells: the columns of `TIME_COLUMNS`."""
+    said = times.convert(pl.col("timestamp_text"), time)
+    return table.with_columns(
+        said.local.alias("_local"),
+        said.resolution_us.alias("_resolution_us"),
+        said.offset_s.alias("_offset_s"),
+        said.zone_word.alias("_zone_word"),
+        said.lacks.alias("_lacks"),
+        said.ambiguous.alias("_ambiguous"),
+    )
+
+
+def with_rest(table: pl.DataFrame, rests: pl.Series) -> pl.DataFrame:
+    """Put what stands below the header where it belongs: a stack trace into its columns, else to the message."""
+    rests = rests.str.strip_chars_end("\r\n ")
+    rows = np.flatnonzero((rests != "").to_numpy())
+    if not len(rows):
+        return table
+    below = _below(rests.gather(rows), table["message"].gather(rows))
+    kept = [name for name in ("exception_type", "exception_message") if name in table.columns]
+    patch = below.drop(kept).with_columns(pl.Series("_at", rows))
+    spread = pl.DataFrame({"_at": np.arange(table.height)}).join(patch, on="_at", how="left", maintain_order="left")
+    return table.with_columns(
+        pl.coalesce(spread["message"], table["message"]).alias("message"),
+        *[spread[name] for name in spread.columns if name not in ("_at", "message")],
+    )
+
+
+def _below(rests: pl.Series, messages: pl.Series) -> pl.DataFrame:
+    """Split what stands below headers into `message`, `stack_trace`, `exception_type` and `exception_message`."""
+    rest, message = pl.col("rest"), pl.col("message")
+    parts = rest.str.extract_groups(_SPLIT)
+    table = pl.DataFrame({"rest": rests, "message": messages}).with_columns(
+        above=pl.when(rest.str.contains(_TRACE)).then(parts.struct.field("above")).otherwise(rest),
+        stack_trace=parts.struct.field("trace"),
+    )
+    above = pl.col("above").str.strip_chars_end("\r\n")
+    first = pl.col("stack_trace").str.extract_groups(_FIRST)
+    tail = message.str.extract_groups(_TAIL)
+    python = pl.col("stack_trace").str.extract_groups(_PYTHON)
+    return table.select(
+        pl.when(above.str.contains(r"\S")).then(pl.format("{}\n{}", message, above)).otherwise(message).alias("message"),
+        "stack_trace",
+        *[
+            pl.when(pl.col("stack_trace").is_not_null())
+            .then(pl.coalesce(one.struct.field(field) for one in (first, python, tail)))
+            .alias(name)
+            for field, name in (("type", "exception_type"), ("said", "exception_message"))
+        ],
+    )
+
+
+def _typed(table: pl.DataFrame, one: Format) -> pl.DataFrame:
+    """Cast groups to the types of their columns; what a log writes for nothing (`-`, empty) is null."""
+    casts = [_column(name, one) for name in table.columns if not name.startswith("_")]
+    table = table.select(*[name for name in table.columns if name.startswith("_")], *casts)
+    table = _split_url(table)
+    if "severity_text" in table.columns:
+        table = table.with_columns(_severity(one))
+    return table
+
+
+def _column(group: str, one: Format) -> pl.Expr:
+    name, _, unit = group.partition("__")
+    dtype = EVENT_COLUMNS[name] if name in EVENT_COLUMNS else OWN_TYPES[one.columns[name]]
+    text = pl.col(group)
+    if dtype == pl.String:
+        return (text if name == "message" else pl.when(~text.is_in(["-", ""])).then(text)).alias(name)
+    if name.endswith("_bytes"):
+        return _size(text, unit).cast(dtype, strict=False).alias(name)
+    if unit:
+        number = text.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+        return (number * UNITS[unit]).cast(dtype, strict=False).alias(name)
+    if dtype == pl.Boolean:
+        return text.str.to_lowercase().is_in(["true", "yes", "1", "y", "t"]).alias(name)
+    if dtype == pl.Float64:
+        return text.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False).alias(name)
+    return text.cast(dtype, strict=False).alias(name)
+
+
+def _size(text: pl.Expr, unit: str) -> pl.Expr:
+    """Read a size in bytes: `5454M`, `262144K`, `1.5G` by their letter, else by the group's unit."""
+    number = text.str.extract(r"^([\d.,]+)").str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+    letter = text.str.extract(r"([KMGT])i?B?$")
+    factor = letter.replace_strict(
+        {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}, default=UNITS.get(unit, 1), return_dtype=pl.Float64
+    )
+    return (number * factor).round()
+
+
+def _split_url(table: pl.DataFrame) -> pl.DataFrame:
+    if "url_path" not in table.columns or "url_query" in table.columns:
+        return table
+    halves = pl.col("url_path").str.splitn("?", 2)
+    return table.with_columns(halves.struct.field("field_0").alias("url_path"), halves.struct.field("field_1").alias("url_query"))
+
+
+def _severity(one: Format) -> pl.Expr:
+    text = pl.col("severity_text")
+    ours = levels.severity(text)
+    if one.severity:
+        own = {word.lower(): level for word, level in one.severity.items()}
+        ours = pl.coalesce(text.str.to_lowercase().replace_strict(own, default=None, return_dtype=SEVERITY), ours)
+    return ours.alias("severity")
+
+
+def groups_of(regex: str) -> list[str]:
+    """List the named groups of a regex.
+
+    Example:
+        >>> groups_of(r"(?P<host_name>a)(b)(?<message>c)")
+        ['host_name', 'message']
+    """
+    return re.findall(r"\(\?P?<([A-Za-z_]\w*)>", regex)
