@@ -52,6 +52,7 @@ class Format:
 
     `envelope` names the column whose text is a log line itself. `fields` maps dotted keys to columns for the kinds
     that have keys; `columns` types the format's own columns (`string`, `int`, `float`, `bool`, `time`).
+    `inner` marks a format that only stands within an envelope: a regex that the envelope's `process_name` must match.
     `origin` is the file that declares it, for messages.
     """
 
@@ -64,6 +65,7 @@ class Format:
     starts: str = ""
     continues: str = CONTINUES
     envelope: str = ""
+    inner: str = ""
     severity: Mapping[str, str] = field(default_factory=_nothing)
     fields: Mapping[str, str] = field(default_factory=_nothing)
     columns: Mapping[str, str] = field(default_factory=_nothing)
