@@ -1,0 +1,1 @@
+"""The drafted report, its page and its exports, from tables and facts."""
