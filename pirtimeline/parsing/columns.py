@@ -1,13 +1,15 @@
 """Event texts to columns: what a format's patterns say of each event, typed, with its time as text and as it stands.
 
-Group names are columns. A group `<column>__<unit>` is converted: `duration_ms__s`, `jvm_heap_before_bytes__MiB`.
+Group names are columns. A group `<column>__<unit>` is converted: `duration_ms__s`, `jvm_heap_before_bytes__MiB`,
+`severity_text__pri` (syslog's number). Several groups may fill one column: `user_name` and `user_name__2`, or two units;
+of those that matched, the first counts (`duration_ms__s__2` is a second one in seconds).
 Columns that begin with an underscore are the engine's own and never reach the table.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import polars as pl
@@ -46,15 +48,8 @@ UNITS: Mapping[str, float] = {
 }
 """Factors to milliseconds for durations and to bytes for sizes."""
 
-TIME_COLUMNS: Mapping[str, pl.DataType] = {
-    "_local": pl.Datetime("us"),
-    "_resolution_us": pl.Int64(),
-    "_offset_s": pl.Int32(),
-    "_zone_word": pl.String(),
-    "_lacks": pl.String(),
-    "_ambiguous": pl.Boolean(),
-}
-"""What `times.convert` says of `timestamp_text`, for the clock."""
+SYSLOG_WORDS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
+"""Syslog's severities by number."""
 
 _EXCEPTION = r"(?:[\w$]+\.)+[\w$]*(?:Exception|Error|Throwable|Failure|Fault|Interrupt|Death)\b"
 _TRACE = rf"(?m)^\s*(?:Caused by: )?{_EXCEPTION}|^\s+at [\w$.<>/@]+|^\s*Traceback \(most recent call last\)"
@@ -73,7 +68,7 @@ def extract(texts: pl.Series, one: Format) -> pl.DataFrame:
 
     Returns:
         One row a text in the same order: `_pattern` (place of the pattern that matched, null where none did), the
-        columns of the patterns' groups with their types, `severity`, and `TIME_COLUMNS`.
+        columns of the patterns' groups with their types, `severity`, and `times.FIELDS`.
     """
     framed = framed_texts(texts)
     return read(framed, np.arange(framed.height), one)
@@ -81,22 +76,22 @@ def extract(texts: pl.Series, one: Format) -> pl.DataFrame:
 
 def read(framed: Framed, rows: Offsets, one: Format) -> pl.DataFrame:
     """Read the events in `rows` of a framed block by a format's patterns; see `extract` for the result."""
-    found = [*_by_pattern(framed, rows, one.patterns)]
+    found = [*_by_pattern(framed, rows, one)]
     table = pl.concat(found, how="diagonal") if len(found) > 1 else found[0]
     table = table.sort("_row") if len(found) > 1 else table
     return _typed(table, one).drop("_row")
 
 
-def _by_pattern(framed: Framed, rows: Offsets, patterns: Sequence[Pattern]) -> Iterator[pl.DataFrame]:
+def _by_pattern(framed: Framed, rows: Offsets, one: Format) -> Iterator[pl.DataFrame]:
     """Give each pattern the events that those before it left; the last frame holds what none of them reads."""
     left = np.arange(len(rows))
-    for place, pattern in enumerate(patterns):
+    for place, pattern in enumerate(one.patterns):
         headers = framed.headers(rows[left], pattern.header_lines)
         matched = headers.str.contains(pattern.regex).to_numpy() if len(headers) else np.zeros(0, np.bool_)
         mine = left if matched.all() else left[matched]
         if len(mine):
             headers = headers if matched.all() else headers.filter(matched)
-            yield _groups(framed, rows[mine], headers, pattern).with_columns(
+            yield _groups(framed, rows[mine], headers, pattern, one.date_order or None).with_columns(
                 pl.Series("_row", mine), pl.lit(place, pl.Int16).alias("_pattern")
             )
         left = left[~matched]
@@ -106,25 +101,17 @@ def _by_pattern(framed: Framed, rows: Offsets, patterns: Sequence[Pattern]) -> I
         )
 
 
-def _groups(framed: Framed, rows: Offsets, headers: pl.Series, pattern: Pattern) -> pl.DataFrame:
+def _groups(framed: Framed, rows: Offsets, headers: pl.Series, pattern: Pattern, order: str | None) -> pl.DataFrame:
     table = headers.str.extract_groups(pattern.regex).struct.unnest()
     if "message" not in table.columns:
         table = table.with_columns(headers.alias("message"))
     table = with_rest(table, framed.rests(rows, pattern.header_lines))
-    return timed(table, pattern.time) if "timestamp_text" in table.columns else table
+    return timed(table, pattern.time, order=order) if "timestamp_text" in table.columns else table
 
 
-def timed(table: pl.DataFrame, time: str) -> pl.DataFrame:
-    """Add what `timestamp_text` says, read as `time` tells: the columns of `TIME_COLUMNS`."""
-    said = times.convert(pl.col("timestamp_text"), time)
-    return table.with_columns(
-        said.local.alias("_local"),
-        said.resolution_us.alias("_resolution_us"),
-        said.offset_s.alias("_offset_s"),
-        said.zone_word.alias("_zone_word"),
-        said.lacks.alias("_lacks"),
-        said.ambiguous.alias("_ambiguous"),
-    )
+def timed(table: pl.DataFrame, time: str, *, order: str | None = None) -> pl.DataFrame:
+    """Add what `timestamp_text` says, read as `time` tells: the columns of `times.FIELDS`."""
+    return times.read(table, time, order=order)
 
 
 def with_rest(table: pl.DataFrame, rests: pl.Series) -> pl.DataFrame:
@@ -169,7 +156,11 @@ def _below(rests: pl.Series, messages: pl.Series) -> pl.DataFrame:
 
 def _typed(table: pl.DataFrame, one: Format) -> pl.DataFrame:
     """Cast groups to the types of their columns; what a log writes for nothing (`-`, empty) is null."""
-    casts = [_column(name, one) for name in table.columns if not name.startswith("_")]
+    groups: dict[str, list[pl.Expr]] = {}
+    for group in table.columns:
+        if not group.startswith("_"):
+            groups.setdefault(group.partition("__")[0], []).append(_column(group, one))
+    casts = [said[0] if len(said) == 1 else pl.coalesce(said).alias(name) for name, said in groups.items()]
     table = table.select(*[name for name in table.columns if name.startswith("_")], *casts)
     table = _split_url(table)
     if "severity_text" in table.columns:
@@ -178,9 +169,11 @@ def _typed(table: pl.DataFrame, one: Format) -> pl.DataFrame:
 
 
 def _column(group: str, one: Format) -> pl.Expr:
-    name, _, unit = group.partition("__")
+    name, unit = column_and_unit(group)
     dtype = EVENT_COLUMNS[name] if name in EVENT_COLUMNS else OWN_TYPES[one.columns[name]]
     text = pl.col(group)
+    if unit == "pri":
+        return _syslog_word(text).alias(name)
     if dtype == pl.String:
         return (text if name == "message" else pl.when(~text.is_in(["-", ""])).then(text)).alias(name)
     if name.endswith("_bytes"):
@@ -205,6 +198,12 @@ def _size(text: pl.Expr, unit: str) -> pl.Expr:
     return (number * factor).round()
 
 
+def _syslog_word(text: pl.Expr) -> pl.Expr:
+    """Name the severity in syslog's PRI, which is facility times 8 plus severity (RFC 5424, section 6.2.1)."""
+    severity = text.cast(pl.Int64, strict=False) % 8
+    return severity.replace_strict(dict(enumerate(SYSLOG_WORDS)), default=None, return_dtype=pl.String)
+
+
 def _split_url(table: pl.DataFrame) -> pl.DataFrame:
     if "url_path" not in table.columns or "url_query" in table.columns:
         return table
@@ -219,6 +218,17 @@ def _severity(one: Format) -> pl.Expr:
         own = {word.lower(): level for word, level in one.severity.items()}
         ours = pl.coalesce(text.str.to_lowercase().replace_strict(own, default=None, return_dtype=SEVERITY), ours)
     return ours.alias("severity")
+
+
+def column_and_unit(group: str) -> tuple[str, str]:
+    """Split a group's name into its column and its unit, leaving out the number that tells apart groups of one column.
+
+    Example:
+        >>> column_and_unit("duration_ms__s__2"), column_and_unit("user_name__2"), column_and_unit("message")
+        (('duration_ms', 's'), ('user_name', ''), ('message', ''))
+    """
+    name, *rest = group.split("__")
+    return name, next((part for part in rest if not part.isdigit()), "")
 
 
 def groups_of(regex: str) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from pirtimeline.errors import FormatError
-from pirtimeline.parsing.columns import OWN_TYPES, UNITS, groups_of
+from pirtimeline.parsing.columns import OWN_TYPES, UNITS, column_and_unit, groups_of
 from pirtimeline.parsing.places import line_of
 from pirtimeline.parsing.plugin import CONTINUES, KINDS, Format, Pattern, Sample
 from pirtimeline.schema import ENGINE_COLUMNS, EVENT_COLUMNS, SEVERITIES, STRUCTURE, UNRECOGNISED
@@ -303,7 +303,7 @@ def _named(told: Mapping[str, Any]) -> set[str]:
 
 def _filled(group: str, own: Mapping[str, str], table: str, number: int, key: str) -> Iterator[Fault]:
     """Check that what fills a column names one that a format may fill, in a unit that there is."""
-    column, parted, unit = group.partition("__")
+    column, unit = column_and_unit(group)
     if column in ENGINE_COLUMNS:
         instead = {"severity": "severity_text", "timestamp": "timestamp_text"}.get(column)
         hint = f"name it {instead!r}" if instead else "leave it out"
@@ -312,7 +312,7 @@ def _filled(group: str, own: Mapping[str, str], table: str, number: int, key: st
         near = difflib.get_close_matches(column, [*EVENT_COLUMNS, *own], 1)
         meant = f"did you mean {near[0]!r}? If it is the format's own: " if near else ""
         yield Fault(f"{column!r} is no column", table, number, key, f'{meant}add {column} = "string" to [columns]')
-    elif parted and unit not in UNITS and group != "severity_text__pri":
+    elif unit and unit not in UNITS and (column, unit) != ("severity_text", "pri"):
         yield Fault(f"unknown unit {unit!r} in {group!r}", table, number, key, f"one of {', '.join(UNITS)}")
 
 
