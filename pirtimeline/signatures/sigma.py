@@ -1,0 +1,407 @@
+"""Sigma rules as pySigma reads them, turned into our own values. The only module that imports pySigma."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+from functools import lru_cache
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from pirtimeline.errors import SignatureError
+from pirtimeline.schema import ROLES
+from pirtimeline.signatures.condition import MANY, ONE, All, Condition, Not, Test, Value, both, either
+from pirtimeline.signatures.model import (
+    LEVELS,
+    Correlation,
+    Expression,
+    Header,
+    Logsource,
+    Problem,
+    Rule,
+    Threshold,
+)
+from pirtimeline.signatures.regex import to_rust
+
+if TYPE_CHECKING:
+    from sigma.conditions import ConditionItem
+    from sigma.correlations import SigmaCorrelationRule
+    from sigma.filters import SigmaFilter
+    from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaDetections, SigmaRule
+    from sigma.types import SigmaString, SigmaType
+
+Placeholders = Mapping[str, Sequence[str]]
+Document = Mapping[str, Any]
+
+
+def read(documents: Iterable[tuple[str, int, Document]], placeholders: Placeholders) -> Reading:
+    """Read Sigma documents, each with its file and its place in it, into rules and what is wrong with them.
+
+    Filters are applied to the rules that they name; `action` (global, reset, repeat) has been resolved before.
+    """
+    from sigma.exceptions import SigmaError
+
+    reading = Reading()
+    filters: list[SigmaFilter] = []
+    raw: list[tuple[str, int, SigmaRule]] = []
+    for path, index, document in documents:
+        try:
+            parsed = _parsed(document)
+            for issue in parsed.errors:
+                reading.refuse(path, index, document, str(issue), fatal=True)
+            if parsed.errors:
+                continue
+            _sort_in(parsed, path, index, document, reading, filters, raw)
+        except (SigmaError, SignatureError, TypeError, AttributeError, ValueError, KeyError) as error:
+            reading.refuse(path, index, document, _told(error), fatal=True)
+    for path, index, rule in raw:
+        _add_rule(rule, filters, path, index, placeholders, reading)
+    return reading
+
+
+def _told(error: Exception) -> str:
+    """Put pySigma's own slips (it trips over shapes it does not expect) in words that a rule's author can use."""
+    if isinstance(error, TypeError | AttributeError | KeyError):
+        return f"a part of the rule has another shape than Sigma gives it ({error})"
+    return error.what if isinstance(error, SignatureError) else str(error)
+
+
+class Reading:
+    """Rules, correlations and problems, as they are gathered."""
+
+    def __init__(self) -> None:
+        self.rules: list[Rule] = []
+        self.correlations: list[Correlation] = []
+        self.problems: list[Problem] = []
+
+    def refuse(self, path: str, index: int, document: Document, what: str, *, fatal: bool, hint: str = "") -> None:
+        """Note a problem of one document; `line` is the document's ordinal until its place is looked up."""
+        name = str(document.get("name") or document.get("id") or document.get("title") or "")
+        self.problems.append(Problem(name, path, index, what, hint, fatal))
+
+
+def _parsed(document: Document) -> Any:
+    from sigma.correlations import SigmaCorrelationRule
+    from sigma.filters import SigmaFilter
+    from sigma.rule import SigmaRule
+
+    kind = SigmaCorrelationRule if "correlation" in document else SigmaFilter if "filter" in document else SigmaRule
+    return kind.from_dict(dict(document), collect_errors=True, policy=_policy())
+
+
+@lru_cache(maxsize=1)
+def _policy() -> Any:
+    """Let every pattern pass that Python or Rust can run; which one does is settled when the rule is compiled."""
+    import re
+    from dataclasses import replace
+
+    from sigma.policy.profiles import TrustedPolicy
+    from sigma.policy.regex_engine import PythonRegexEngine
+
+    class EitherEngine(PythonRegexEngine):
+        """Python's dialect, and Rust's where Python refuses."""
+
+        def compile(self, pattern: str, flags: int = 0) -> Any:
+            try:
+                return re.compile(pattern, flags)
+            except re.error:
+                if to_rust(pattern) is None:
+                    raise
+                return re.compile("")
+
+    return replace(TrustedPolicy, regex_engine=EitherEngine())
+
+
+def _sort_in(
+    parsed: Any,
+    path: str,
+    index: int,
+    document: Document,
+    reading: Reading,
+    filters: list[SigmaFilter],
+    raw: list[tuple[str, int, SigmaRule]],
+) -> None:
+    if "correlation" in document:
+        reading.correlations.append(_correlation(parsed, path, index))
+    elif "filter" in document:
+        filters.append(parsed)
+    else:
+        raw.append((path, index, parsed))
+
+
+def _add_rule(
+    rule: SigmaRule,
+    filters: list[SigmaFilter],
+    path: str,
+    index: int,
+    placeholders: Placeholders,
+    reading: Reading,
+) -> None:
+    from pyparsing import ParseBaseException
+    from sigma.exceptions import SigmaError
+
+    try:
+        filtered: Any = rule
+        for each in filters:
+            filtered = each.apply_on_rule(filtered)
+        condition = either(tuple(_condition(c, placeholders) for c in filtered.detection.parsed_condition))
+        words = (rule.logsource.category, rule.logsource.product, rule.logsource.service)
+        logsource = Logsource(*(str(word or "").lower() for word in words))
+        reading.rules.append(Rule(header=_header(rule, path, index), logsource=logsource, condition=condition))
+    except (SigmaError, SignatureError, ParseBaseException, TypeError, AttributeError, ValueError, KeyError) as error:
+        shown = {"name": rule.name, "id": rule.id and str(rule.id), "title": rule.title}
+        reading.refuse(path, index, shown, _told(error), fatal=True)
+
+
+def _header(rule: Any, path: str, index: int) -> Header:
+    own = rule.custom_attributes.get("pir")
+    if own is not None and not isinstance(own, Mapping):
+        raise SignatureError("the key 'pir' must be a map")
+    pir: Mapping[str, Any] = own or {}
+    role = str(pir.get("role", "security"))
+    if role not in ROLES:
+        raise SignatureError(f"the role {role!r} is none of {', '.join(ROLES)}")
+    names = tuple(str(word) for word in (rule.id, rule.name) if word)
+    ours = own is not None and bool(rule.name)
+    level = rule.level.name.lower() if rule.level is not None else LEVELS[0]
+    return Header(
+        signature_id=str(rule.name) if ours else (names[0] if names else str(rule.title)),
+        title=str(rule.title),
+        level=level,
+        role=role,
+        names=names or (str(rule.title),),
+        asks=" ".join(str(pir.get("asks", "")).split()),
+        tags=tuple(str(tag) for tag in rule.tags),
+        references=tuple(str(r) for r in rule.references),
+        falsepositives=tuple(str(f) for f in rule.falsepositives),
+        unless=tuple(str(glob) for glob in pir.get("unless", ())),
+        ours=own is not None,
+        origin=path,
+        index=index,
+    )
+
+
+def _condition(condition: Any, placeholders: Placeholders) -> Condition:
+    return _walked(condition.parse(postprocess=False), condition.detections, placeholders)
+
+
+def _walked(node: ConditionItem, detections: SigmaDetections, placeholders: Placeholders) -> Condition:
+    """Turn a parsed condition into ours, each name replaced by the detection it stands for."""
+    from sigma.conditions import ConditionAND, ConditionIdentifier, ConditionNOT, ConditionSelector
+
+    if isinstance(node, ConditionSelector):
+        named = [name.identifier for name in node.resolve_referenced_detections(detections)]
+        if not named:
+            raise SignatureError(f"'{node.args[0]} of {node.pattern}' in the condition names no detection")
+        parts = tuple(_detection(detections[name], placeholders) for name in named)
+        return both(parts) if issubclass(node.cond_class, ConditionAND) else either(parts)
+    if isinstance(node, ConditionIdentifier):
+        if node.identifier not in detections.detections:
+            raise SignatureError(f"the condition names '{node.identifier}', which is no detection of the rule")
+        return _detection(detections[node.identifier], placeholders)
+    inner = tuple(_walked(arg, detections, placeholders) for arg in node.args if arg is not None)  # type: ignore[arg-type]
+    if isinstance(node, ConditionNOT):
+        return Not(inner[0])
+    return both(inner) if isinstance(node, ConditionAND) else either(inner)
+
+
+def _detection(detection: SigmaDetection, placeholders: Placeholders) -> Condition:
+    from sigma.conditions import ConditionAND
+    from sigma.rule import SigmaDetection
+
+    parts = tuple(
+        _detection(item, placeholders) if isinstance(item, SigmaDetection) else _item(item, placeholders)
+        for item in detection.detection_items
+    )
+    return both(parts) if detection.item_linking in (None, ConditionAND) else either(parts)
+
+
+def _item(item: SigmaDetectionItem, placeholders: Placeholders) -> Condition:
+    """Turn one `field|modifiers: values` into tests; `neq` asks that the field is there and is none of them."""
+    from sigma.conditions import ConditionAND
+
+    if not item.value:
+        if item.field is None:
+            raise SignatureError("an empty list of keywords matches nothing")
+        return Test(item.field, "null")
+    parts = tuple(_value(item.field, value, placeholders) for value in item.value)
+    linked = both(parts) if item.value_linking is ConditionAND else either(parts)
+    if not item.negated:
+        return linked
+    return All((Test(item.field, "exists", (True,)), Not(linked))) if item.field else Not(linked)
+
+
+def _value(field: str | None, value: SigmaType, placeholders: Placeholders) -> Condition:
+    """Turn one value into a test of a field, or of the searchable text where there is no field."""
+    from sigma import types as t
+
+    if isinstance(value, t.SigmaExpansion):
+        return either(tuple(_value(field, v, placeholders) for v in value.values))
+    if isinstance(value, t.SigmaString):
+        cased = isinstance(value, t.SigmaCasedString)
+        return either(tuple(_text(field, parts, cased) for parts in _filled(value, placeholders)))
+    if isinstance(value, t.SigmaRegularExpression):
+        return _regex(field, value, placeholders)
+    if field is None:
+        if isinstance(value, t.SigmaNumber | t.SigmaBool) and not isinstance(value, t.SigmaTimestampPart):
+            return Test(None, "contains", (str(value.to_plain()),))
+        raise SignatureError(f"{type(value).__name__.removeprefix('Sigma')} needs a field; a keyword cannot be one")
+    return _typed(field, value)
+
+
+def _typed(field: str, value: SigmaType) -> Test:
+    from sigma import types as t
+
+    if isinstance(value, t.SigmaCompareExpression):
+        operator = value.op.name.lower()
+        if isinstance(value.number, t.SigmaTimestampPart):
+            return Test(field, value.number.timestamp_part.name.lower(), (value.number.number,), flags=operator)
+        return Test(field, operator, (value.number.number,))
+    if isinstance(value, t.SigmaTimestampPart):
+        return Test(field, value.timestamp_part.name.lower(), (value.number,))
+    if isinstance(value, t.SigmaFieldReference):
+        how = {(True, True): "_contains", (True, False): "_startswith", (False, True): "_endswith"}
+        return Test(field, "fieldref" + how.get((value.starts_with, value.ends_with), ""), (value.field,))
+    makers: dict[type, Callable[[Any], Test]] = {
+        t.SigmaNull: lambda v: Test(field, "null"),
+        t.SigmaExists: lambda v: Test(field, "exists", (bool(v),)),
+        t.SigmaCIDRExpression: lambda v: Test(field, "cidr", (str(v.network),)),
+        t.SigmaNumber: lambda v: Test(field, "number", (v.number,)),
+        t.SigmaBool: lambda v: Test(field, "bool", (v.boolean,)),
+    }
+    if type(value) not in makers:
+        raise SignatureError(f"values of the kind {type(value).__name__.removeprefix('Sigma')} have no meaning here")
+    return makers[type(value)](value)
+
+
+def _filled(value: SigmaString, placeholders: Placeholders) -> list[tuple[str | int, ...]]:
+    """Spell a string's parts, wildcards as numbers, once for each combination of its placeholders' values."""
+    from sigma.types import Placeholder, SigmaString, SpecialChars
+
+    choices: list[list[tuple[str | int, ...]]] = []
+    for part in value.s:
+        if isinstance(part, Placeholder):
+            filled = _values_of(part.name, placeholders)
+            choices.append([each for text in filled for each in _filled(SigmaString(text), placeholders)])
+        elif isinstance(part, SpecialChars):
+            choices.append([(MANY if part is SpecialChars.WILDCARD_MULTI else ONE,)])
+        else:
+            choices.append([(part,)])
+    return [_merged(part for group in combination for part in group) for combination in product(*choices)]
+
+
+def _values_of(name: str, placeholders: Placeholders) -> Sequence[str]:
+    if name not in placeholders:
+        raise SignatureError(
+            f"the placeholder %{name}% has no values; name them in a file and pass it as --placeholders"
+        )
+    return placeholders[name]
+
+
+def _merged(parts: Iterable[str | int]) -> tuple[str | int, ...]:
+    out: list[str | int] = []
+    for part in parts:
+        last = out[-1] if out else None
+        if isinstance(part, str) and isinstance(last, str):
+            out[-1] = last + part
+        else:
+            out.append(part)
+    return tuple(out)
+
+
+def _text(field: str | None, parts: tuple[str | int, ...], cased: bool) -> Test:
+    """Choose the plainest operator for a string with wildcards; keywords are looked for anywhere."""
+    parts = tuple(part for i, part in enumerate(parts) if part != MANY or i == 0 or parts[i - 1] != MANY)
+    if field is None:
+        parts = parts[parts[:1] == (MANY,) : len(parts) - (parts[-1:] == (MANY,))]
+    if not parts:
+        return Test(field, "contains" if field is None else "equals", ("",), cased)
+    if parts == (MANY,):
+        return Test(field, "exists", (True,))
+    if len(parts) == 1 and isinstance(parts[0], str):
+        return Test(field, "contains" if field is None else "equals", parts, cased)
+    shapes = {(MANY, str, MANY): "contains", (str, MANY): "startswith", (MANY, str): "endswith"}
+    shape = tuple(str if isinstance(part, str) else part for part in parts)
+    if field is not None and shape in shapes:
+        return Test(field, shapes[shape], tuple(p for p in parts if isinstance(p, str)), cased)
+    return Test(field, "like", (parts,), cased)
+
+
+def _regex(field: str | None, value: Any, placeholders: Placeholders) -> Condition:
+    flags = "".join(sorted({"IGNORECASE": "i", "MULTILINE": "m", "DOTALL": "s"}[flag.name] for flag in value.flags))
+    patterns: list[Value] = [_pattern(parts) for parts in _filled(value.regexp, placeholders)]
+    return either(
+        tuple(Test(field, "slow" if to_rust(str(p), flags) is None else "regex", (p,), flags=flags) for p in patterns)
+    )
+
+
+def _pattern(parts: tuple[str | int, ...]) -> str:
+    """Put a pattern together again: pySigma splits it at `*` and `?` as if they were wildcards."""
+    return "".join(part if isinstance(part, str) else {MANY: "*", ONE: "?"}[part] for part in parts)
+
+
+def _correlation(rule: SigmaCorrelationRule, path: str, index: int) -> Correlation:
+    from sigma.correlations import SigmaExtendedCorrelationCondition
+
+    kind, condition = rule.type.name.lower(), rule.condition
+    expression, threshold = None, None
+    if isinstance(condition, SigmaExtendedCorrelationCondition):
+        expression, named = _expression(condition.parsed), condition.get_referenced_rules()
+    else:
+        fields = condition.fieldref
+        named = [reference.reference for reference in rule.rules or ()]
+        threshold = Threshold(
+            operator=condition.op.name.lower(),
+            limit=condition.count,
+            fields=(fields,) if isinstance(fields, str) else tuple(fields or ()),
+            percentile=50 if condition.percentile is None else condition.percentile,
+        )
+    return Correlation(
+        header=_header(rule, path, index),
+        kind=kind,
+        rules=tuple(named),
+        group_by=tuple(rule.group_by or ()),
+        aliases=tuple((a.alias, ref.reference, field) for a in rule.aliases for ref, field in a.mapping.items()),
+        timespan=timedelta(seconds=rule.timespan.seconds),
+        threshold=threshold,
+        expression=expression,
+        generate=bool(rule.generate),
+    )
+
+
+def _expression(node: Any) -> Expression:
+    from sigma.correlations import CorrelationConditionAND, CorrelationConditionNOT, SigmaRuleReference
+
+    if isinstance(node, SigmaRuleReference):
+        return node.reference
+    word = {CorrelationConditionAND: "and", CorrelationConditionNOT: "not"}.get(type(node), "or")
+    return word, tuple(_expression(arg) for arg in node.args)
+
+
+def merged(documents: Sequence[Any]) -> list[tuple[int, Document]]:
+    """Resolve `action` among the documents of one file: global and repeat lend their keys, reset forgets them."""
+    from copy import deepcopy
+
+    from sigma.collection import deep_dict_update
+
+    lent: dict[str, Any] = {}
+    before: dict[str, Any] = {}
+    out: list[tuple[int, Document]] = []
+    for index, document in enumerate(documents):
+        if document is None:
+            continue
+        own = deepcopy(dict(document))
+        action = own.pop("action", None)
+        if action == "global":
+            lent = before = own
+        elif action == "reset":
+            lent = {}
+        elif action == "repeat":
+            before = deep_dict_update(deepcopy(before), own)
+            out.append((index, before))
+        elif "correlation" in own or "filter" in own:
+            out.append((index, own))
+        else:
+            before = deep_dict_update(own, deepcopy(lent)) if lent else own
+            out.append((index, before))
+    return out

@@ -1,0 +1,97 @@
+"""The event's text: what keywords are looked for in, how case is put aside, and columns made of several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+import polars as pl
+
+from pirtimeline.schema import EVENT_COLUMNS
+
+SEARCHED = ("exception_type", "exception_message", "stack_trace", "logger_name", "rule_name", "user_agent", "extra")
+"""Columns that follow the headed message in the searchable text, each on a line of its own."""
+
+
+def fold(text: str) -> str:
+    """Put case aside as `folded` does for columns.
+
+    Example:
+        >>> fold("ΟΔΟΣ É")
+        'οδοσ é'
+    """
+    return text.lower().replace("ς", "σ")
+
+
+def folded(text: pl.Expr) -> pl.Expr:
+    """Put case aside in Unicode: lower case, the final sigma as any other, so that parts fold as the whole does."""
+    return text.str.to_lowercase().str.replace_all("ς", "σ", literal=True)
+
+
+def headed_message() -> pl.Expr:
+    """Give the message behind the program that wrote it, as a syslog line shows both: `sudo[12]: alice : ...`."""
+    pid = pl.format("[{}]", "process_pid").fill_null("")
+    head = pl.concat_str(pl.col("process_name"), pid, pl.lit(": "))
+    return pl.concat_str(head, pl.col("message"), ignore_nulls=True)
+
+
+def url() -> pl.Expr:
+    """Give path and query as they stood in the request."""
+    query = pl.concat_str(pl.lit("?"), pl.col("url_query"))
+    return pl.when(pl.col("url_path").is_not_null()).then(pl.concat_str("url_path", query, ignore_nulls=True))
+
+
+def request_line() -> pl.Expr:
+    """Give method and URL as they stood in the request; null where there was none."""
+    return pl.concat_str(pl.col("http_method"), pl.lit(" "), url())
+
+
+def searchable(columns: Collection[str]) -> pl.Expr:
+    """Give the event's searchable text: everything in words that its columns say, a line each.
+
+    Headed message, request, exception, stack trace, logger, rule, user agent and what is in `extra`; then the
+    parser's own columns of text, by name. Missing columns are left out.
+    """
+    known = [pl.col(c) for c in SEARCHED if c in columns]
+    own = [pl.col(c).cast(pl.String) for c in sorted(set(columns) - set(EVENT_COLUMNS) - {"event_id", "parser"})]
+    return pl.concat_str(headed_message(), request_line(), *known, *own, separator="\n", ignore_nulls=True)
+
+
+ECHO = (
+    r'"[^"\n]*"',
+    r"(?<lead>^|[\s=:(\[{,])'[^'\n]*'",
+    r"(?<lead>\b(?:comments?|notes?|text|subject|query|search|term|body|feedback|review|question|answer|input|description"
+    r"|title|wrote|writes|said|says|asks|asked|reported|commented|posted|replied|complains?)\s?[=:]\s?)\S[^\n]*",
+)
+"""What a line repeats of others' words: quoted text, and what follows a label of text that people type."""
+
+
+def utterance() -> pl.Expr:
+    """Give what a program says: headed message, exception and stack trace, a line each."""
+    thrown = pl.concat_str("exception_type", pl.lit(": "), pl.col("exception_message").fill_null(""))
+    return pl.concat_str(headed_message(), thrown, pl.col("stack_trace"), separator="\n", ignore_nulls=True)
+
+
+def statement() -> pl.Expr:
+    """Give what a program says itself: its utterance, less what the message repeats of others' words.
+
+    A user's text that quotes an error is no error. Quotation marks stay, so that nothing new comes to stand together.
+    """
+    own = headed_message().str.replace_all(ECHO[0], '""')
+    own = own.str.replace_all(ECHO[1], "${lead}''").str.replace_all(ECHO[2], "${lead}")
+    thrown = pl.concat_str("exception_type", pl.lit(": "), pl.col("exception_message").fill_null(""))
+    return pl.concat_str(own, thrown, pl.col("stack_trace"), separator="\n", ignore_nulls=True)
+
+
+SPOKEN = ("process_name", "process_pid", "message", "exception_type", "exception_message", "stack_trace")
+
+SCANNED = {"statement": "utterance"}
+"""Columns that are dear to make: needles are looked for in a wider one, and only the rows that hold any are made."""
+
+VIRTUAL: Mapping[str, tuple[Callable[[], pl.Expr], tuple[str, ...]]] = {
+    "url": (url, ("url_path", "url_query")),
+    "request_line": (request_line, ("http_method", "url_path", "url_query")),
+    "utterance": (utterance, SPOKEN),
+    "statement": (statement, SPOKEN),
+    "headed_message": (headed_message, ("process_name", "process_pid", "message")),
+}
+"""Columns that field maps can name though no part holds them: how each is made, and of what."""
