@@ -1,0 +1,133 @@
+"""The matches of signatures, one row an event that tells something, placed before, in or after the incident.
+
+A signature's role is a prior. A restart before the first failure is a change, after it a response; a deployment of
+the service that fails, made while it fails, is a response too, and one of another service stays a change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from pirtimeline.analysis.facts import Inputs
+from pirtimeline.analysis.mentions import kin, mention, named_hosts, tokens
+
+POINTS = ("change", "detection", "response", "containment", "recovery", "communication")
+"""Roles whose events are told one by one."""
+
+MOST = 400
+"""So many events of one signature on one host are looked at one by one; of more, the first and last half."""
+
+DETAILS = (
+    "event_id",
+    "source_id",
+    "byte_offset",
+    "not_before",
+    "not_after",
+    "resolution_us",
+    "message",
+    "rule_name",
+    "event_kind",
+    "event_action",
+    "process_name",
+    "logger_name",
+    "severity",
+    "exception_type",
+    "parser",
+)
+
+EARLY = timedelta(seconds=30)
+"""An alert so long before the first failure still counts as this incident's: access logs write when a request ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """What the incident touched: hosts with failures or grave findings, their neighbours, and words of its name."""
+
+    hosts: frozenset[str] = frozenset()
+    neighbours: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
+
+
+def matches(inputs: Inputs, copies: pl.DataFrame) -> pl.DataFrame:
+    """Give the hits without copies, with their rule's `title`, `severity`, `prior` role and `asks`."""
+    rules = inputs.rules.select(
+        "signature_id", "title", pl.col("severity").alias("level"), pl.col("role").alias("prior"), "asks"
+    )
+    hits = inputs.hits.unique(["signature_id", "event_id"], keep="first", maintain_order=True)
+    if not copies.is_empty():
+        hits = hits.join(copies, on="event_id", how="anti")
+    return hits.join(rules.unique("signature_id", keep="first"), on="signature_id", how="inner").sort(
+        "timestamp", "event_id", "signature_id", nulls_last=True
+    )
+
+
+def told(inputs: Inputs, hits: pl.DataFrame, roles: tuple[str, ...] = POINTS) -> pl.DataFrame:
+    """Give the hits of some roles with what their events say; of very many alike only the first and the last."""
+    kept = hits.filter(pl.col("prior").is_in(roles))
+    rank = pl.int_range(pl.len()).over("signature_id", "host_name")
+    size = pl.len().over("signature_id", "host_name")
+    kept = kept.filter((rank < MOST // 2) | (rank >= size - MOST // 2))
+    return with_details(inputs, kept)
+
+
+def with_details(inputs: Inputs, hits: pl.DataFrame) -> pl.DataFrame:
+    """Join to hits what the event table says of their events, and the bounds of undated ones."""
+    ids = hits.select("event_id").unique()
+    sources = ids.select(pl.col("event_id").str.head(12))["event_id"].unique().to_list()
+    details = (
+        inputs.events.filter(pl.col("source_id").is_in(sources))
+        .join(ids.lazy(), on="event_id", how="semi")
+        .select(*DETAILS)
+        .collect(engine="streaming")
+    )
+    joined = hits.join(details, on="event_id", how="left")
+    at = pl.coalesce("timestamp", "not_before", "not_after")
+    return joined.with_columns(at=at).sort("at", "source_id", "byte_offset", "signature_id", nulls_last=True)
+
+
+def placed(
+    rows: pl.DataFrame, affected: Affected, hosts: list[str], *, pivot: datetime | None, until: datetime | None
+) -> pl.DataFrame:
+    """Add `role` by position to what `told` gives, and `kinship`: 3 the service, 2 a host of it, 1 unknown, 0 another's."""
+    kinship = [
+        _kinship(m, h, s, affected, hosts)
+        for m, h, s in rows.select("message", "host_name", "service_name").iter_rows()
+    ]
+    rows = rows.with_columns(kinship=pl.Series(kinship, dtype=pl.Int64))
+    return rows.with_columns(role=_role(pivot, until))
+
+
+def _role(pivot: datetime | None, until: datetime | None) -> pl.Expr:
+    prior = pl.col("prior")
+    if pivot is None:
+        return prior
+    before = (pl.col("at") < pivot).fill_null(False)
+    alert = (pl.col("event_kind") == "alert").fill_null(False)
+    during = (pl.col("at") >= pivot).fill_null(False)
+    if until is not None:
+        during &= pl.col("at") <= until
+    return (
+        pl.when(before & prior.is_in(["response", "containment"])).then(pl.lit("change"))
+        .when(before & (prior == "recovery") & alert).then(pl.lit("detection"))
+        .when(before & (prior == "recovery")).then(pl.lit("change"))
+        .when(during & (prior == "change") & (pl.col("kinship") >= 1)).then(pl.lit("response"))
+        .otherwise(prior)
+    )  # fmt: skip
+
+
+def _kinship(message: str | None, host: str | None, service: str | None, affected: Affected, hosts: list[str]) -> int:
+    text = message or ""
+    found = mention(text, hosts)
+    own = tokens(found.service or service or "")
+    if kin(own, affected.words) or (not own and kin(tokens(text), affected.words)):
+        return 3
+    targets = set(found.hosts) or ({host} if host else set())
+    near = bool(targets & (affected.hosts | affected.neighbours))
+    if own:
+        return 1 if near else 0
+    if near:
+        return 2
+    return 0 if named_hosts(text, hosts) else 1
