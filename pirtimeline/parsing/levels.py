@@ -18,9 +18,9 @@ _WORDS: Mapping[str, str] = {
     "TRACE": "trace trc trce finest finer verbose vrb verb v t all silly "
     "trace1 trace2 trace3 trace4 trace5 trace6 trace7 trace8",
     "DEBUG": "debug dbg debg dbug debugging fine config d debug1 debug2 debug3 debug4 debug5 d1 d2 d3 d4 d5 diagnostic",
-    "INFO": "info inf information informational information: informative infos notice notic ntc note i n log audit "
+    "INFO": "info inf information informational informative infos notice notic ntc note i n log audit "
     "system msg message success successaudit auditsuccess default normal status",
-    "WARN": "warn wrn warning warnings w deprecation deprecated caution",
+    "WARN": "warn wrn warning warnings w deprecation deprecated",
     "ERROR": "error err eror errors e severe failure failed failureaudit auditfailure exception",
     "FATAL": "fatal ftl critical crit crt emerg emergency emrg alert alrt panic pnc dpanic f c fault off_the_scale "
     "disaster",
@@ -53,6 +53,9 @@ def _table() -> Mapping[str, str]:
 
 LEVEL_WORDS: Mapping[str, str] = _table()
 """Each known word in lower case, and which of `schema.SEVERITIES` it means."""
+
+ENGLISH_WORDS = frozenset(word for line in _WORDS.values() for word in line.split())
+"""Those of the words that are not translations."""
 
 _BRACKETS = "[](){}<>:|,;=*\"' \t"
 

@@ -1,0 +1,404 @@
+"""The header around a stamp, told from many lines of one source: which part is level, thread, logger, pid, host.
+
+A part gets a role when it looks like it and stands where other lines have it too; the first part without a role is
+where the message begins. A level further on is still read: then its group stands inside the message's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pirtimeline.parsing.skeletons import ENGLISH, WORDS, is_kind, readable
+
+MOST_HEADERS = 4
+"""Different headers of one writer that get a pattern each; what else there is has its time and its message."""
+
+SKIP = "-"
+"""The role of a part that says nothing: the key of the stamp, an access log's unused field."""
+
+_FEW = 0.04
+_OPEN, _CLOSE = "[(<", "])>"
+_SEPARATED = re.compile(r"\s-+\s|:\s|:$|\||\s--")
+
+
+class Part(NamedTuple):
+    """A part of a skeleton: what stands before it, its kind, and the bracket it stands in."""
+
+    gap: str
+    kind: str
+    bracket: str
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The parts beside a stamp that are not message: each with the column it fills, or none; and what stands after."""
+
+    parts: tuple[tuple[Part, str], ...]
+    tail: str
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Name the columns that it fills."""
+        return frozenset(column for _, role in self.parts for column in role.split() if column != SKIP)
+
+
+def parts_of(skeleton: str) -> tuple[tuple[Part, ...], str]:
+    """Take a skeleton apart; the second value is what stands after the last part.
+
+    Example:
+        >>> from pirtimeline.parsing.skeletons import skeleton
+        >>> import polars as pl
+        >>> parts, tail = parts_of(pl.select(skeleton(pl.lit(" [main] [WARN] - "))).item())
+        >>> [(part.kind, part.bracket) for part in parts], tail
+        ([('T', ''), ('L', '[')], ' - ')
+    """
+    parts: list[Part] = []
+    gap = ""
+    chars = iter(range(len(skeleton)))
+    for at in chars:
+        if not is_kind(skeleton[at]):
+            gap += skeleton[at]
+            continue
+        before, inside = gap.rstrip(), skeleton[at + 1 :].lstrip()
+        if before[-1:] in _OPEN and before and inside[:1] == _CLOSE[_OPEN.index(before[-1])]:
+            parts.append(Part(before[:-1], readable(skeleton[at]), before[-1]))
+            for _ in range(skeleton.index(inside[0], at) - at):
+                next(chars)
+        else:
+            parts.append(Part(gap, readable(skeleton[at]), ""))
+        gap = ""
+    return tuple(parts), gap
+
+
+def headers(skeletons: Mapping[str, int], *, few_firsts: bool, taken: frozenset[str] = frozenset()) -> tuple[Header, ...]:
+    """Find the headers that lines have after their stamps, the longest first.
+
+    Args:
+        skeletons: what follows the stamps, and how many lines have it.
+        few_firsts: whether few different texts stand first, as a host's name would.
+        taken: columns that the text before the stamp fills.
+    """
+    alike: Counter[str] = Counter()
+    for one, count in skeletons.items():
+        alike[re.sub(r"\s+", " ", one)] += count
+    lines = [(*parts_of(one), count) for one, count in sorted(alike.items())]
+    seen = _Places([(parts, count) for parts, _, count in lines])
+    found: Counter[Header] = Counter()
+    for parts, tail, count in lines:
+        found[_header(parts, tail, seen, few_firsts=few_firsts, taken=taken)] += count
+    total = sum(found.values())
+    kept = [(count, one) for one, count in found.items() if one.columns and (count >= total * _FEW or total < 25)]
+    kept.sort(key=lambda pair: (-pair[0], str(pair[1])))
+    best = [one for _, one in kept[:MOST_HEADERS]]
+    return tuple(sorted(best, key=lambda one: (-len(one.parts), -found[one], str(one))))
+
+
+class _Places:
+    """How often each kind of part stands at each place, over the lines of one writer."""
+
+    def __init__(self, lines: Sequence[tuple[tuple[Part, ...], int]]) -> None:
+        self.total = max(1, sum(count for _, count in lines))
+        self._kinds: Counter[tuple[int, str, str]] = Counter()
+        self._at: Counter[tuple[int, str]] = Counter()
+        for parts, count in lines:
+            for at, part in enumerate(parts):
+                bracket = "[" if part.kind in "TG" else part.bracket
+                self._kinds[at, part.kind, bracket] += count
+                self._at[at, bracket] += count
+
+    def share(self, at: int, kinds: str, bracket: str = "") -> float:
+        """Give the share of lines with one of these kinds at a place, of those with such a bracket there."""
+        return sum(self._kinds[at, kind, bracket] for kind in kinds) / max(1, self._at[at, bracket])
+
+    def of_all(self, at: int, kinds: str) -> float:
+        """Give the share of all lines with one of these kinds, in any bracket or none, at a place."""
+        return sum(self._kinds[at, kind, bracket] for kind in kinds for bracket in ("", *_OPEN)) / self.total
+
+
+def _header(
+    parts: tuple[Part, ...], tail: str, seen: _Places, *, few_firsts: bool, taken: frozenset[str]
+) -> Header:
+    """Give each part its role, up to the last that has one."""
+    level = -1 if "severity_text" in taken else _level_place(parts, seen)
+    used = set(taken)
+    found: list[tuple[Part, str]] = []
+    open_ = True
+    for at, part in enumerate(parts):
+        after = parts[at + 1].gap if at + 1 < len(parts) else tail
+        role = _role(parts, at, after, level, seen, few_firsts=few_firsts, found=found) if open_ or at == level else ""
+        if at > 0 and part.gap == "" and role not in ("", "severity_text") and not (part.bracket or part.kind == "T"):
+            role = ""
+        role = "" if any(column in used for column in role.split()) else role
+        open_ = open_ and bool(role)
+        used.update(role.split())
+        found.append((part, role))
+        if not open_ and at >= level:
+            break
+    while found and not found[-1][1]:
+        found.pop()
+    rest = parts[len(found)].gap if len(found) < len(parts) else tail
+    return Header(tuple(found), rest)
+
+
+def _level_place(parts: tuple[Part, ...], seen: _Places) -> int:
+    """Say which part is the level, -1 where none is."""
+    for at, part in enumerate(parts[:6]):
+        after = parts[at + 1].gap if at + 1 < len(parts) else " "
+        if part.kind in "QX":
+            return -1
+        if part.kind in "LMl" and part.bracket:
+            return at
+        if part.kind == "i" and part.bracket == "[" and at < 4:
+            return at
+        if part.kind in "LM" and (not _in_sentence(parts, at) or seen.of_all(at, "LM") >= 0.3):
+            return at
+        if part.kind in "li" and not part.bracket and _weak_level(parts, at, after, seen):
+            return at
+    return -1
+
+
+def _weak_level(parts: tuple[Part, ...], at: int, after: str, seen: _Places) -> bool:
+    """Tell whether a word such as `info` or a letter such as `W` is a level where it stands."""
+    if _in_sentence(parts, at):
+        return False
+    loud = re.match(r"\s*[|\]]|:\s|/", after) is not None
+    many = seen.total >= 3 and seen.of_all(at, "LMli") >= 0.6
+    return many or (at == 0 and loud)
+
+
+def _in_sentence(parts: tuple[Part, ...], at: int) -> bool:
+    """Tell whether plain words run into a part, as they do in a sentence."""
+    return any(
+        one.kind in "wliK" and not one.bracket and following.gap.isspace()
+        for one, following in zip(parts[:at], parts[1 : at + 1], strict=True)
+    )
+
+
+def _role(
+    parts: tuple[Part, ...],
+    at: int,
+    after: str,
+    level: int,
+    seen: _Places,
+    *,
+    few_firsts: bool,
+    found: Sequence[tuple[Part, str]],
+) -> str:
+    part = parts[at]
+    before_level = level > at >= level - 2
+    past_level = any("severity_text" in role or "thread_name" in role for _, role in found)
+    if at == level:
+        return "severity_text"
+    if part.kind == "T" or (part.bracket == "[" and part.kind in "wCDN" and seen.share(at, "T", "[") >= 0.3):
+        return "thread_name"
+    if part.kind == "P":
+        return "process_name process_pid"
+    if part.kind == "H" and (part.bracket or past_level or before_level):
+        return "trace_id"
+    if part.kind == "A" and part.bracket == "[" and at <= level + 2:
+        return "source_ip"
+    if part.kind in "NZB" and not part.bracket.strip("["):
+        return _number_role(parts, at, after, level, seen)
+    if part.kind in "wDCA" and not part.bracket and at == 0:
+        if len(parts) > 1 and parts[1].gap.isspace() and parts[1].kind == "P":
+            return "host_name"
+        if few_firsts and _names_process(parts, 1):
+            return "host_name"
+    if part.kind in "wD" and at == 1 and few_firsts and found[0][1] == "host_name" and _names_process(parts, 1):
+        return "process_name"
+    return _logger_role(part, at, after, seen, past_level=past_level)
+
+
+def _names_process(parts: tuple[Part, ...], at: int) -> bool:
+    """Tell whether a part reads like syslog's `sudo: `."""
+    named = len(parts) > at + 1 and parts[at].kind in "wD" and not parts[at].bracket and parts[at].gap == " "
+    return named and parts[at + 1].gap.startswith(": ")
+
+
+def _number_role(parts: tuple[Part, ...], at: int, after: str, level: int, seen: _Places) -> str:
+    part = parts[at]
+    beside_level = level > at >= level - 2 or (at == level + 1 and after.strip().startswith("--"))
+    if not (beside_level or (part.bracket == "[" and at <= 1)):
+        return ""
+    if seen.share(at, "ZB", part.bracket) > 0:
+        return "thread_name"
+    return "process_pid"
+
+
+def _logger_role(part: Part, at: int, after: str, seen: _Places, *, past_level: bool) -> str:
+    ends = _SEPARATED.match(after) is not None
+    if part.kind == "C" and not part.bracket and (past_level or ends):
+        return "logger_name"
+    if part.kind == "C" and part.bracket == "[":
+        return "logger_name"
+    if part.kind in "wDJC" and not part.bracket and past_level and ends and part.gap.strip() in ("", "|", "-", ":", "]"):
+        steady = seen.share(at, "wDJC") >= 0.6
+        return "logger_name" if steady and (seen.total >= 3 or after.startswith(" - ")) else ""
+    return ""
+
+
+def pattern(before: Header, stamp: str, after: Header) -> str:
+    """Compose the regex of a line: the header before its stamp, the stamp, the header after it, the message.
+
+    Args:
+        before: all that stands before the stamp, its last gap as `tail`.
+        stamp: the shape's regex.
+        after: what stands after it.
+    """
+    pieces = [*_pieces(before), (gap_regex(before.tail), True), (f"(?P<timestamp_text>{stamp})", True), *_pieces(after)]
+    regex, inside = "^", False
+    for piece, told in pieces:
+        if not told and not inside:
+            regex, inside = regex + "(?P<message>", True
+        regex += piece
+    if inside:
+        return regex + ".*)$"
+    return regex + _last_gap(after) + "(?P<message>.*)$"
+
+
+def opening(before: Header, stamp: str) -> str:
+    """Compose the regex that tells whether a line opens an event, without groups.
+
+    Example:
+        >>> opening(Header((), "["), "12")
+        '^\\\\s*\\\\[(?:12)'
+    """
+    inner = "".join(piece for piece, _ in _pieces(before)) + gap_regex(before.tail)
+    return "^" + re.sub(r"\(\?P<\w+>", "(?:", inner) + f"(?:{stamp})"
+
+
+def closing(skeleton: str) -> str:
+    """Give what closes a stamp: the punctuation between it and the first part, without what opens that."""
+    gap = parts_of(skeleton)[0][0].gap if parts_of(skeleton)[0] else parts_of(skeleton)[1]
+    return re.sub(r"[\[(<{'#*=/.\s-]+$", " ", gap)
+
+
+def _pieces(header: Header) -> Iterator[tuple[str, bool]]:
+    for part, role in header.parts:
+        yield gap_regex(part.gap), True
+        yield _part_regex(part, "" if role == SKIP else role), bool(role)
+
+
+def gap_regex(gap: str) -> str:
+    r"""Match what stands between two parts, however many blanks it has.
+
+    Example:
+        >>> gap_regex("  - "), gap_regex(" "), gap_regex("] ")
+        ('\\s*\\-\\s*', '\\s+', '\\]\\s*')
+    """
+    if gap and gap.isspace():
+        return r"\s+"
+    return "".join(r"\s*" if run.isspace() else re.escape(run) for run in re.findall(r"\s+|\S+", gap))
+
+
+def _last_gap(header: Header) -> str:
+    """Match what stands between header and message, and nothing that could begin the message."""
+    gap = re.sub(r"[\[(<{\"'*#/=.]+\s*$", "", header.tail)
+    gap = gap if gap == "" or gap[-1].isspace() or gap[-1] in "]>):|," else gap.rstrip("-")
+    return rf"(?:{gap_regex(gap)})?" if gap.strip() else r"\s*"
+
+
+_CAPTURES: Mapping[str, str] = {
+    "thread_name": r"(?P<thread_name>[^\[\]]*?)",
+    "logger_name": r"(?P<logger_name>[A-Za-z_$][^\s:|\]\[(),]*)",
+    "process_pid": r"(?P<process_pid>\d+)",
+    "trace_id": r"(?P<trace_id>[0-9A-Fa-f-]+)",
+    "host_name": r"(?P<host_name>[^\s\[\]:]+)",
+    "process_name": r"(?P<process_name>[^\s\[\]:]+)",
+    "user_name": r"(?P<user_name>\S+)",
+    "process_name process_pid": r"(?P<process_name>[^\s\[\]]+)\[(?P<process_pid>\d+)\]",
+    "source_ip": r"(?P<source_ip>(?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F]*:[0-9a-fA-F:.]+)",
+}
+_UNCAPTURED: Mapping[str, str] = {
+    "T": r"\[[^\[\]]*\]",
+    "G": r"\[[^\[\]]*\]",
+    "R": r"\([^()]*\)",
+    "P": r"[^\s\[\]]+\[\d+\]",
+    "Q": r'"(?:[^"\\]|\\.)*"',
+    "K": r"[\w@.-]+=(?:\"[^\"]*\"|[^\s\"',;\])]*)",
+    "V": r"\w+=(?:\"[^\"]*\"|[^\s,;\])]+)",
+    "I": r"<\d{1,3}>\d?",
+    "S": r"\S+?(?:\s+\S+?){0,12}?",
+}
+_LEVEL = "|".join(word.upper() for word in ENGLISH)
+_LEVEL_ANY = "|".join(re.escape(word) for word in WORDS)
+
+
+def _part_regex(part: Part, role: str) -> str:
+    if role == "severity_text":
+        inner = _level_regex(part)
+    elif role == "source_ip" and part.bracket:
+        inner = _CAPTURES[role] + r"(?::(?P<source_port>\d{1,5}))?"
+    elif role == "logger_name" and part.kind in "JC":
+        inner = _CAPTURES[role] + r"(?::\d+)?"
+    elif role:
+        inner = _CAPTURES[role]
+    else:
+        inner = _UNCAPTURED.get(part.kind, r"[^\s\[\]|]+?")
+    if role == "thread_name" and part.kind == "T":
+        return rf"\[\s*{inner}\s*\]"
+    if part.bracket:
+        opener, closer = re.escape(part.bracket), re.escape(_CLOSE[_OPEN.index(part.bracket)])
+        return rf"{opener}\s*{inner}\s*{closer}"
+    return inner
+
+
+def _level_regex(part: Part) -> str:
+    if part.kind == "i":
+        return r"(?P<severity_text>[A-Z])"
+    if part.kind == "L":
+        return rf"(?P<severity_text>{_LEVEL})(?-u:\b)"
+    return rf"(?P<severity_text>(?i:{_LEVEL_ANY}))\b"
+
+
+def before_stamp(skeletons: Sequence[str]) -> Header:
+    """Lay the prefixes of one writer over each other and give their parts roles.
+
+    Args:
+        skeletons: what stands before the stamps, each once.
+    """
+    laid = [parts_of(one) for one in skeletons]
+    tail = laid[0][1]
+    if len({tuple((part.gap.strip(), part.bracket) for part in parts) for parts, _ in laid}) > 1:
+        first, several = _common([parts[0] for parts, _ in laid if parts]), Part(" ", "S", "")
+        roles = (first, "source_ip" if first.kind == "A" else ""), (several, "")
+        return Header(roles, tail)
+    parts = tuple(_common(column) for column in zip(*(parts for parts, _ in laid), strict=True))
+    return Header(tuple(zip(parts, _roles_before(parts, tail), strict=True)), tail)
+
+
+def _common(parts: Sequence[Part]) -> Part:
+    kinds = {one.kind for one in parts}
+    kind = parts[0].kind if len(kinds) == 1 else "A" if kinds <= set("A") else "w"
+    return parts[0]._replace(kind=kind)
+
+
+def _roles_before(parts: Sequence[Part], tail: str) -> list[str]:
+    bare = [part.kind for part in parts if not part.bracket]
+    if len(parts) == 3 and len(bare) == 3 and bare[0] == "A" and tail.endswith("["):
+        return ["source_ip", SKIP, "user_name"]
+    if len(parts) == 2 and len(bare) == 2 and set(bare) <= set("wD") and tail.startswith(":") and parts[1].gap == " ":
+        return ["host_name", "process_name"]
+    roles: list[str] = []
+    for at, part in enumerate(parts):
+        after = parts[at + 1].gap if at + 1 < len(parts) else tail
+        role = _role_before(part, at, after, last=at + 1 == len(parts))
+        roles.append(role if role == SKIP or role not in roles else "")
+    return roles
+
+
+def _role_before(part: Part, at: int, after: str, *, last: bool) -> str:
+    if part.kind in "LMl" or (part.kind == "i" and (part.bracket or after.startswith(("," , "|", "/", ":")))):
+        return "severity_text"
+    if part.kind == "K" and last:
+        return SKIP
+    if part.kind == "N" and part.bracket == "[":
+        return "process_pid"
+    if part.kind == "H" and part.bracket:
+        return "trace_id"
+    plain = {"T": "thread_name", "P": "process_name process_pid", "A": "source_ip" if at == 0 else ""}
+    return plain.get(part.kind, "")

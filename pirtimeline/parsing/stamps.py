@@ -1,0 +1,131 @@
+"""Where in a line a timestamp stands: every line of a sample against every shape, all sources in one frame.
+
+A line is searched twice: for the first stamp that tells a day and an instant of it (`full`), and for the first that
+tells only one of them or is a bare number (`weak`), such as a time of day or seconds since 1970.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from pirtimeline.parsing.moulds import mould
+from pirtimeline.parsing.shapes import Shape, shapes
+
+REACH = 240
+"""Characters of a line within which a stamp must begin to be one of its header."""
+
+_LONGEST = 96
+_TRIES = 6
+_BEFORE = r"[[:ascii:]&&[^\w./@-]]"
+_FULL = "|".join(
+    (
+        r"[12]\d{3}(?:[-/.] ?\d|[ /-]\pL{3}| ?[年년]|\d{4}|\.?\d{3}[ .]\d| \d\d \d)",
+        r"\d{1,2}[/.-]\d{1,2}[/.-]\d\d",
+        r"\d{1,2}\.?[ /-]?(?:de )?\pL{3,12}\.?(?:[ /-]| de )?,?(?: (?:at|um|à|às|alle|om|o))? *\d\d",
+        r"\d{6}[ T_-]+\d{1,2}(?::|\d{4})",
+        r"\d\d[-/]\d\d \d\d:",
+        r"\d{1,2}月 \d",
+        r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6},? +[\pL\d]",
+        r"\pL{3,12}\.? +\d{1,2}(?:st|nd|rd|th)?,? +(?:at )?\d",
+        r"\pL{3,12}\.?[/-]\d\d",
+        r"[A-Z][\w/]{1,30} [12]\d{3}-\d",
+        r"[IWEFDC](?:\d{4})?\d{4} \d",
+        r"@40000000[0-9a-f]",
+    )
+)
+"""Where a stamp with day and instant could begin: coarse, so that it is found fast; the shapes decide."""
+
+_WEAK = r"\d{1,2}:\d\d:\d\d|[12]\d{9}|(?:上午|下午|午前|午後|오전|오후) ?\d"
+_EPOCHS = ("seconds", "milliseconds", "microseconds", "nanoseconds")
+_RUNS_ON = r"^(?:\w|[.:/-]\d|[/@])"
+
+
+def find_stamps(lines: pl.DataFrame) -> pl.DataFrame:
+    """Find the stamps by which lines could open an event.
+
+    Args:
+        lines: `at` (number of the line in the whole frame), `source_id`, `text`.
+
+    Returns:
+        At most two rows a line: `at`, `source_id`, `shape`, `full`, `stamp`, `mould` (see `parsing.moulds`), `before`
+        and `after` (the text around it).
+    """
+    known = [shape for shape in shapes() if not shape.whole]
+    weak = [shape for shape in known if shape.lacks == "date" or shape.name in _EPOCHS]
+    full = [shape for shape in known if shape not in weak]
+    found = pl.concat([*_search(lines, full, _FULL, full=True), *_search(lines, weak, _WEAK, full=False)])
+    return _one_shape_a_mould(found).sort("at", "full", descending=[False, True])
+
+
+def _search(lines: pl.DataFrame, known: Sequence[Shape], coarse: str, *, full: bool) -> Iterator[pl.DataFrame]:
+    """Look for the first place in each line where a shape stands; where the coarse look erred, look further on."""
+    here = lines.select("at", "source_id", "text", pl.lit(0, pl.UInt32).alias("from"), rest=pl.col("text").str.head(REACH))
+    coarse_at_start, coarse_within = f"^(?:{coarse})|{_BEFORE}(?:{coarse})", f"{_BEFORE}(?:{coarse})"
+    for attempt in range(_TRIES):
+        place = pl.col("rest").str.find(coarse_within if attempt else coarse_at_start)
+        here = here.with_columns(place=place).filter(pl.col("place").is_not_null())
+        if here.is_empty():
+            break
+        tried = _tried(here, known)
+        yield _placed(tried.filter(pl.col("length") > 0), known, full=full)
+        here = tried.filter(pl.col("length") == 0).select("at", "source_id", "text", **{"from": pl.col("place"), "rest": _tail()})
+
+
+def _tail() -> pl.Expr:
+    """Cut a line's text at the place where a look failed, keeping the character there as the one before."""
+    return pl.col("text").cast(pl.Binary).bin.slice("place", REACH).cast(pl.String, strict=False).fill_null("")
+
+
+def _tried(here: pl.DataFrame, known: Sequence[Shape]) -> pl.DataFrame:
+    """Let every shape try the text at the place found: `length` of the longest reading, `shapes` that read so much."""
+    bytes_ = pl.col("text").cast(pl.Binary)
+    here = here.with_columns(place=pl.col("place") + pl.col("from"))
+    before = bytes_.bin.slice("place", 1).cast(pl.String, strict=False).str.contains(f"^{_BEFORE}").fill_null(False)
+    here = here.with_columns(place=pl.col("place") + before.cast(pl.UInt32))
+    here = here.with_columns(rest=_whole_text(bytes_.bin.slice("place", _LONGEST)))
+    reads = here.select(
+        pl.col("rest").str.extract(f"^(?:{shape.regex})", 0).str.len_bytes().alias(shape.name) for shape in known
+    )
+    length = reads.select(pl.max_horizontal(reads.columns).fill_null(0).alias("length")).to_series()
+    which = reads.with_columns(length).select(
+        pl.concat_list(
+            pl.when(pl.col(name) == pl.col("length")).then(pl.lit(number, pl.Int16)) for number, name in enumerate(reads.columns)
+        ).list.drop_nulls()
+    )
+    return here.with_columns(length, shapes=which.to_series())
+
+
+def _whole_text(cut: pl.Expr) -> pl.Expr:
+    """Read bytes as text although the cut may have gone through a character."""
+    text = cut.cast(pl.String, strict=False)
+    for less in (1, 2, 3):
+        text = pl.coalesce(text, cut.bin.head(_LONGEST - less).cast(pl.String, strict=False))
+    return text.fill_null("")
+
+
+def _placed(found: pl.DataFrame, known: Sequence[Shape], *, full: bool) -> pl.DataFrame:
+    """Cut lines around their stamps, and drop what is part of a longer number."""
+    bytes_ = pl.col("text").cast(pl.Binary)
+    table = found.with_columns(
+        stamp=bytes_.bin.slice("place", "length").cast(pl.String),
+        before=bytes_.bin.head("place").cast(pl.String),
+        after=bytes_.bin.slice(pl.col("place") + pl.col("length")).cast(pl.String),
+        full=pl.lit(full),
+    )
+    runs_on = pl.col("after").str.contains(r"^\d" if full else _RUNS_ON)
+    table = table.filter(~runs_on & (pl.col("place") <= REACH)).with_columns(mould=mould(pl.col("stamp")))
+    names = pl.col("shapes").list.eval(
+        pl.element().replace_strict(dict(enumerate(shape.name for shape in known)), return_dtype=pl.String)
+    )
+    return table.select("at", "source_id", "stamp", "mould", "before", "after", "full", names)
+
+
+def _one_shape_a_mould(found: pl.DataFrame) -> pl.DataFrame:
+    """Settle on one shape for the stamps of a source that are written alike: the one that reads most of them."""
+    order = {shape.name: shape.rank for shape in shapes()}
+    tries = found.select("source_id", "mould", shape="shapes").explode("shape").group_by("source_id", "mould", "shape")
+    counted = tries.len().with_columns(order=pl.col("shape").replace_strict(order, return_dtype=pl.Int32))
+    best = counted.sort(["len", "order"], descending=[True, False]).group_by("source_id", "mould", maintain_order=True)
+    return found.drop("shapes").join(best.first().select("source_id", "mould", "shape"), on=["source_id", "mould"])
