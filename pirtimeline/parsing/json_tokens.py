@@ -1,0 +1,297 @@
+"""The keys of many JSON objects at once, as places in their bytes: where each key and its value begins and ends.
+
+Works on the bytes of whole columns with numpy, after the first stage of simdjson (Langdale and Lemire, 2019, "Parsing
+Gigabytes of JSON per Second"): quotes, then brackets outside strings, then keys by the colon behind them. No value is
+decoded, so that what is copied from the text stays as it was logged: 1.10, and integers of any size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+Ints = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+Flags = npt.NDArray[np.bool_]
+Hashes = npt.NDArray[np.uint64]
+
+_QUOTE, _BACKSLASH, _COLON, _COMMA = 34, 92, 58, 44
+_DEEPEST = 8
+"""Objects nested deeper than this keep their keys to themselves: such keys stay in `extra`."""
+
+_LONGEST = 128
+"""Bytes of a key that is still looked at: longer ones mean nothing that we know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The keys of objects that nest in nothing but objects, level by level, in the order of the text.
+
+    `data` holds the objects one after the other, `bounds` where each begins and the last ends. `opens`/`closes` are
+    the quotes of every string, `string` tells which string a key is; `value` is where its value begins; `parent` is
+    the key whose value holds it, -1 outermost; `level` slices the keys by depth; `ends[d]` are the closing brackets
+    that lead back to depth `d`.
+    """
+
+    data: Bytes
+    bounds: Ints
+    opens: Ints
+    closes: Ints
+    string: Ints
+    value: Ints
+    parent: Ints
+    level: tuple[slice, ...]
+    ends: tuple[Ints, ...]
+
+    def start(self, keys: Ints) -> Ints:
+        """Give the place of the opening quote of keys."""
+        return self.opens[self.string[keys]]
+
+    def row(self, keys: Ints) -> Ints:
+        """Tell which object, counted from 0, holds keys."""
+        return np.searchsorted(self.bounds, self.start(keys), "right") - 1
+
+
+def tokens(data: Bytes, bounds: Ints) -> Tokens:
+    """Find the keys of valid JSON objects that stand one after the other without anything between them.
+
+    Args:
+        data: the objects, with 8 more bytes behind them.
+        bounds: where each object begins, and where the last one ends.
+    """
+    marks = _quotes(data)
+    opens, closes = marks[0::2], marks[1::2]
+    after = _skip_blank(data, closes + 1)
+    string = np.flatnonzero(data[after] == _COLON)
+    value = _skip_blank(data, after[string] + 1)
+    brackets = _brackets(data, marks)
+    depth = np.cumsum(np.where(data[brackets] & 2, 1, -1))
+    at = depth[np.searchsorted(brackets, opens[string]) - 1]
+    return _levels(data, bounds, (opens, closes, string, value, at), brackets, depth)
+
+
+def _levels(
+    data: Bytes, bounds: Ints, found: tuple[Ints, Ints, Ints, Ints, Ints], brackets: Ints, depth: Ints
+) -> Tokens:
+    """Keep the keys that nest in nothing but objects, and tell each the key that holds it."""
+    opens, closes, string, value, at = found
+    opening = (data[brackets] & 2) > 0
+    kept, parents, ends, before = [], [], [], 0
+    for level in range(1, _DEEPEST + 1):
+        mine = np.flatnonzero(at == level) if at.size and level <= at.max() else np.zeros(0, np.int64)
+        parent = np.full(len(mine), -1, np.int64)
+        if level > 1 and mine.size:
+            openers = brackets[opening & (depth == level)]
+            mine, parent = _held(mine, openers[np.searchsorted(openers, opens[string[mine]]) - 1], kept[-1], value)
+            parent = parent + before - len(kept[-1])
+        if not mine.size:
+            break
+        kept.append(mine)
+        parents.append(parent)
+        ends.append(brackets[~opening & (depth == level)])
+        before += len(mine)
+    keys = np.concatenate(kept) if kept else np.zeros(0, np.int64)
+    stops = np.cumsum([0, *map(len, kept)])
+    slices = tuple(slice(int(a), int(b)) for a, b in pairwise(stops))
+    parent = np.concatenate(parents) if parents else np.zeros(0, np.int64)
+    return Tokens(data, bounds, opens, closes, string[keys], value[keys], parent, slices, tuple(ends))
+
+
+def _held(mine: Ints, container: Ints, above: Ints, value: Ints) -> tuple[Ints, Ints]:
+    """Keep keys whose object is the value of a key above them, not an element of a list."""
+    values = value[above]
+    at = np.minimum(np.searchsorted(values, container), len(values) - 1)
+    held = values[at] == container
+    return mine[held], at[held]
+
+
+def _quotes(data: Bytes) -> Ints:
+    quote = data == _QUOTE
+    slashes = np.flatnonzero(data == _BACKSLASH)
+    if slashes.size:
+        first = np.flatnonzero(np.diff(slashes, prepend=-2) != 1)
+        length = np.diff(first, append=slashes.size)
+        quote[(slashes[first] + length)[length % 2 == 1]] = False
+    return np.flatnonzero(quote)
+
+
+def _brackets(data: Bytes, marks: Ints) -> Ints:
+    """Find brackets outside strings: those before which an even number of quotes stands."""
+    folded = data & 0xDF
+    found = np.flatnonzero((folded == 0x5B) | (folded == 0x5D))
+    return found[np.searchsorted(marks, found) % 2 == 0]
+
+
+def _skip_blank(data: Bytes, at: Ints) -> Ints:
+    """Move places in `at` over blanks; changes and returns it."""
+    blank = np.flatnonzero(data[at] <= 32)
+    while blank.size:
+        at[blank] += 1
+        blank = blank[data[at[blank]] <= 32]
+    return at
+
+
+def value_ends(found: Tokens, keys: Ints) -> Ints:
+    """Find where the values of keys end."""
+    start = found.value[keys]
+    first = found.data[start]
+    ends = start.copy()
+    texts = first == _QUOTE
+    ends[texts] = found.closes[found.string[keys[texts]] + 1] + 1
+    compound = (first & 0xDF) == 0x5B
+    for level, keys_of_level in enumerate(found.level):
+        mine = np.flatnonzero(compound & (keys >= keys_of_level.start) & (keys < keys_of_level.stop))
+        closing = found.ends[level]
+        ends[mine] = closing[np.searchsorted(closing, start[mine])] + 1 if mine.size else 0
+    return _scalar_ends(found.data, ends, np.flatnonzero(~texts & ~compound))
+
+
+def _scalar_ends(data: Bytes, ends: Ints, mine: Ints) -> Ints:
+    while mine.size:
+        ends[mine] += 1
+        byte = data[ends[mine]]
+        mine = mine[(byte > 32) & (byte != _COMMA) & ((byte & 0xDF) != 0x5D)]
+    return ends
+
+
+_MASKS = (np.uint64(1) << (np.arange(8, dtype=np.uint64) * np.uint64(8))) - np.uint64(1)
+_MASKS = np.append(_MASKS, np.uint64(0xFFFFFFFFFFFFFFFF))
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+
+
+def paths(found: Tokens) -> Hashes:
+    """Give each key 64 bits mixed from the keys that lead to it: equal for equal paths."""
+    start = found.opens[found.string] + 1
+    hashes = _text_hashes(found.data, start, found.closes[found.string] - start)
+    for level in found.level[1:]:
+        hashes[level] = _mixed(hashes[level], hashes[found.parent[level]])
+    return hashes
+
+
+def _text_hashes(data: Bytes, start: Ints, length: Ints) -> Hashes:
+    words = np.ndarray((len(data) - 7,), "<u8", buffer=data, strides=(1,))
+    hashes = length.astype(np.uint64)
+    left = np.arange(len(start))
+    for done in range(0, _LONGEST, 8):
+        word = words[start[left] + done] & _MASKS[np.minimum(length[left] - done, 8)]
+        hashes[left] = _mixed(hashes[left], word)
+        left = left[length[left] > done + 8]
+        if not left.size:
+            break
+    return hashes
+
+
+def _mixed(hashes: Hashes, word: Hashes) -> Hashes:
+    mixed = (hashes ^ word) * _MIX
+    return mixed ^ (mixed >> np.uint64(29))
+
+
+def select(found: Tokens, wanted: Callable[[str], bool]) -> tuple[Ints, Ints, list[str]]:
+    """Find the keys whose dotted path is wanted.
+
+    Returns:
+        Places of the keys in order of the text, for each the place of its path in the list of paths, and that list.
+    """
+    hashes = paths(found)
+    first = pl.DataFrame({"hash": hashes}).with_row_index("at").unique("hash", keep="first").sort("at")
+    named = [(key, name) for key in first["at"].to_list() if wanted(name := path_of(found, key))]
+    if not named:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), []
+    wanted_hashes = hashes[[key for key, _ in named]]
+    order = np.argsort(wanted_hashes)
+    at = np.minimum(np.searchsorted(wanted_hashes[order], hashes), len(order) - 1)
+    keys = np.flatnonzero(wanted_hashes[order][at] == hashes)
+    keys = keys[np.argsort(found.opens[found.string[keys]], kind="stable")] if len(found.level) > 1 else keys
+    return keys, order[at[keys]], [name for _, name in named]
+
+
+def path_of(found: Tokens, key: int) -> str:
+    """Write the dotted path of a key, as it stands in the text; empty where a part is too long to be one of ours."""
+    start, end = int(found.opens[found.string[key]]) + 1, int(found.closes[found.string[key]])
+    if end - start > _LONGEST:
+        return ""
+    name = found.data[start:end].tobytes().decode()
+    parent = int(found.parent[key])
+    return name if parent < 0 else f"{path_of(found, parent)}.{name}"
+
+
+def without(found: Tokens, keys: Ints) -> pl.Series:
+    """Copy the objects without some of their keys; what loses all its keys goes too, null where nothing stays.
+
+    Args:
+        found: the keys of the objects.
+        keys: those to leave out.
+    """
+    gone = np.zeros(len(found.value), np.bool_)
+    gone[keys] = True
+    _with_emptied(found, gone)
+    starts, ends = _cuts(found, gone)
+    return _cut(found, starts, ends)
+
+
+def _with_emptied(found: Tokens, gone: Flags) -> None:
+    """Mark keys too whose objects lose all that they hold."""
+    for level in reversed(found.level[1:]):
+        parents = found.parent[level]
+        base = int(parents.min())
+        held = np.bincount(parents - base)
+        lost = np.bincount(parents - base, weights=gone[level])
+        gone[base + np.flatnonzero((held > 0) & (held == lost))] = True
+
+
+def _cuts(found: Tokens, gone: Flags) -> tuple[Ints, Ints]:
+    """Find the bytes to leave out: each key with its value and comma, and the comma before a last key."""
+    keys = np.flatnonzero(gone)
+    starts = found.start(keys)
+    ends = _skip_blank(found.data, value_ends(found, keys))
+    comma = found.data[ends] == _COMMA
+    ends += comma
+    last = _last_kept(found, gone, keys[~comma])
+    before = value_ends(found, last)
+    commas = _skip_blank(found.data, before.copy()) + 1
+    starts, ends = np.concatenate([starts, before]), np.concatenate([ends, commas])
+    order = np.argsort(starts, kind="stable")
+    return starts[order], ends[order]
+
+
+def _last_kept(found: Tokens, gone: Flags, ending: Ints) -> Ints:
+    """Find for keys that end their object the last key before them that stays in it."""
+    kept = []
+    for level in found.level:
+        mine = ending[(ending >= level.start) & (ending < level.stop)]
+        if not mine.size:
+            continue
+        places = np.arange(level.start, level.stop)
+        last = np.maximum.accumulate(np.where(gone[level], -1, places))[mine - level.start]
+        inside = (last >= 0) & (found.parent[last] == found.parent[mine])
+        if level.start == 0:
+            inside &= found.row(np.maximum(last, 0)) == found.row(mine)
+        kept.append(last[inside])
+    return np.concatenate(kept) if kept else np.zeros(0, np.int64)
+
+
+def _cut(found: Tokens, starts: Ints, ends: Ints) -> pl.Series:
+    """Copy the objects without the bytes between starts and ends, which may overlap."""
+    import pyarrow as pa
+
+    total = int(found.bounds[-1])
+    if not total:
+        return pl.Series("extra", [], dtype=pl.String)
+    reached = np.maximum.accumulate(ends) if len(ends) else ends
+    run_starts, run_ends = np.append(0, reached), np.append(starts, total)
+    lengths = run_ends - run_starts
+    some = lengths > 0
+    run_starts, lengths = run_starts[some], lengths[some]
+    placed = np.cumsum(lengths)
+    source = np.repeat(run_starts - (placed - lengths), lengths) + np.arange(placed[-1] if len(placed) else 0)
+    run = np.searchsorted(run_starts, found.bounds, "right") - 1
+    bounds = (placed - lengths)[run] + np.minimum(found.bounds - run_starts[run], lengths[run])
+    data = pa.py_buffer(np.ascontiguousarray(found.data[source]))
+    array = pa.LargeStringArray.from_buffers(len(bounds) - 1, pa.py_buffer(bounds.astype(np.int64)), data)
+    text = pl.Series("extra", array, dtype=pl.String)
+    return text.set(text.str.contains(r"^\{\s*\}$"), None)

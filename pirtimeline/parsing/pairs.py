@@ -1,0 +1,297 @@
+"""Pairs of key and value to columns of the event table, for every kind of text that has keys.
+
+Which pair fills which column is settled by the set of known keys of an event (`fields.resolve`) and by what its value
+looks like (`values.reading`): of several keys for one column, the first in the order of trust whose value fits.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from pirtimeline.parsing.fields import FieldMap, Target, field_map, matching, plain, resolve
+from pirtimeline.parsing.plugin import Format
+from pirtimeline.parsing.values import DAY, HALF, OF_DAY, reading
+from pirtimeline.schema import EVENT_COLUMNS
+
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+OWN_TYPES: Mapping[str, pl.DataType] = {
+    "string": pl.String(),
+    "int": pl.Int64(),
+    "float": pl.Float64(),
+    "bool": pl.Boolean(),
+    "time": pl.String(),
+}
+"""The types of a format's own columns; a time stays text."""
+
+
+class Assigned(NamedTuple):
+    """Columns of the events, and which pairs say no more than these columns."""
+
+    frame: pl.DataFrame
+    used: Flags
+
+
+@dataclass(slots=True)
+class _Filling:
+    """What has been filled so far: pieces of columns by row, and the pairs that are used up."""
+
+    height: int
+    used: Flags
+    pieces: dict[str, list[tuple[Ints, pl.Series]]] = field(default_factory=lambda: defaultdict(list))
+    filled: dict[str, Flags] = field(default_factory=dict)
+
+    def free(self, column: str, rows: Ints) -> Flags:
+        """Tell which rows still lack a column."""
+        return ~self.filled.setdefault(column, np.zeros(self.height, np.bool_))[rows]
+
+    def put(self, column: str, rows: Ints, values: pl.Series) -> None:
+        """Fill a column in rows that lack it; nulls fill nothing."""
+        fits = values.is_not_null().to_numpy() & self.free(column, rows)
+        if fits.any():
+            self.pieces[column].append((rows[fits], values if fits.all() else values.filter(fits)))
+            self.filled[column][rows[fits]] = True
+
+    def column(self, name: str) -> pl.Series:
+        """Lay the pieces of a column into their rows, null where there is none."""
+        pieces = self.pieces[name]
+        rows = np.concatenate([rows for rows, _ in pieces])
+        values = pl.concat([values for _, values in pieces])
+        if len(rows) == self.height and (len(pieces) == 1 or (np.diff(rows) > 0).all()):
+            return values.alias(name)
+        place = np.full(self.height, len(rows), np.int64)
+        place[rows] = np.arange(len(rows))
+        return pl.concat([values, pl.Series([None], dtype=values.dtype)]).gather(place).alias(name)
+
+
+class _Claim(NamedTuple):
+    """Pairs of one key that may fill a column."""
+
+    target: Target
+    pairs: Ints
+
+
+def assign(pairs: pl.DataFrame, names: Sequence[str], height: int, one: Format) -> Assigned:
+    """Fill columns from pairs.
+
+    Args:
+        pairs: `row`, `key` (place in `names`), `value` (text without quotes) and `form` (of `values`), in order of row.
+        names: dotted keys.
+        height: how many events there are.
+        one: the format, whose own `fields` and `columns` come first.
+
+    Example:
+        >>> pairs = pl.DataFrame({"row": [0, 0], "key": [0, 1], "value": ["warn", "x"], "form": [0, 0]})
+        >>> frame, used = assign(pairs, ["level", "colour"], 1, Format(name="mine", title=""))
+        >>> frame.to_dicts(), used.tolist()
+        ([{'severity_text': 'warn'}], [True, False])
+    """
+    row = pairs["row"].to_numpy().astype(np.int64)
+    key = pairs["key"].to_numpy().astype(np.int64)
+    shapes = _shapes(row, key, height)
+    table = field_map(one)
+    order = np.argsort(key.astype(np.uint16) if len(names) < 1 << 16 else key, kind="stable")
+    state = _Filling(height, _stale(row, key, order))
+    claims = _by_column(_claims(table, shapes, names, (key, order), state.used))
+    for column, claimed in claims.items():
+        _fill(state, column, claimed, pairs, row, one)
+    _join_times(state, table, pairs, row, key, names)
+    halves = [_Claim(claim.target._replace(hint=HALF), claim.pairs) for claim in claims.get("timestamp_text", [])]
+    _fill(state, "timestamp_text", halves, pairs, row, one)
+    _settle(state, table, shapes, names)
+    return Assigned(_frame(state, one), state.used)
+
+
+class _Shapes(NamedTuple):
+    """The sets of keys that events have: `of_pair` tells each pair's set, `of_row` each event's (-1: no keys)."""
+
+    keys: list[list[int]]
+    of_pair: Ints
+    of_row: Ints
+
+
+def _shapes(row: Ints, key: Ints, height: int) -> _Shapes:
+    """Find the distinct sets of keys, by a sum of random numbers that stand for the keys."""
+    if not len(row):
+        return _Shapes([], row, np.full(height, -1, np.int64))
+    starts = np.flatnonzero(np.diff(row, prepend=-1))
+    weight = np.random.Generator(np.random.PCG64(0)).integers(1, 1 << 63, int(key.max()) + 1, np.uint64)
+    sums = np.add.reduceat(weight[key], starts)
+    _, first, inverse = np.unique(sums, return_index=True, return_inverse=True)
+    ends = np.append(starts[1:], len(row))
+    keys = [list(dict.fromkeys(key[starts[at] : ends[at]].tolist())) for at in first]
+    of_row = np.full(height, -1, np.int64)
+    of_row[row[starts]] = inverse
+    return _Shapes(keys, of_row[row], of_row)
+
+
+def _stale(row: Ints, key: Ints, order: Ints) -> Flags:
+    """Find pairs whose key comes again in the same event: of equal keys the last counts."""
+    again = (np.diff(row[order]) == 0) & (np.diff(key[order]) == 0)
+    stale = np.zeros(len(row), np.bool_)
+    stale[order[:-1][again]] = True
+    return stale
+
+
+def _claims(
+    table: FieldMap, shapes: _Shapes, names: Sequence[str], keys: tuple[Ints, Ints], stale: Flags
+) -> Iterator[_Claim]:
+    """Give for each key the columns that it may fill, with the pairs for which it may."""
+    key, order = keys
+    bounds = np.searchsorted(key[order], np.arange(len(names) + 1))
+    for (one, target), places in _meanings(table, shapes, names).items():
+        mine = order[bounds[one] : bounds[one + 1]]
+        if len(places) < len(shapes.keys):
+            within = np.zeros(len(shapes.keys), np.bool_)
+            within[places] = True
+            mine = mine[within[shapes.of_pair[mine]]]
+        yield _Claim(target, mine[~stale[mine]])
+
+
+def _meanings(table: FieldMap, shapes: _Shapes, names: Sequence[str]) -> dict[tuple[int, Target], list[int]]:
+    """Tell for each key and each thing that it may mean in which sets of keys it does."""
+    means: dict[tuple[int, Target], list[int]] = defaultdict(list)
+    for place, keys in enumerate(shapes.keys):
+        told = resolve(table, [names[one] for one in keys])
+        for one in keys:
+            for target in told.get(names[one], ()):
+                means[one, target].append(place)
+    return means
+
+
+def _by_column(claims: Iterable[_Claim]) -> dict[str, list[_Claim]]:
+    """Bring claims into the order in which columns are filled, each with its claims in the order of trust."""
+    by_column: dict[str, list[_Claim]] = defaultdict(list)
+    for claim in claims:
+        by_column[claim.target.column].append(claim)
+    first = {name: place for place, name in enumerate(_ORDER)}
+    columns = sorted(by_column, key=lambda name: (first.get(name, len(first)), name))
+    return {column: sorted(by_column[column], key=lambda claim: claim.target.rank) for column in columns}
+
+
+_ORDER = (
+    "timestamp_text",
+    "severity_text",
+    "message",
+    "stack_trace",
+    "exception_type",
+    "exception_message",
+    "client_ip",
+)
+"""Columns that choose first where one key could fill several."""
+
+
+def _fill(state: _Filling, column: str, claims: Sequence[_Claim], pairs: pl.DataFrame, row: Ints, one: Format) -> None:
+    dtype = None if column in EVENT_COLUMNS else OWN_TYPES[one.columns.get(column, "string")]
+    for target, mine in claims:
+        free = state.free(column, row[mine])
+        free &= ~state.used[mine] if target.rank >= 0 else True
+        mine = mine if free.all() else mine[free]
+        if not len(mine):
+            continue
+        told = reading(column, target.hint, dtype)
+        everything = len(mine) == pairs.height
+        values = (pairs if everything else pairs[mine]).select(whole=told.whole, **told.columns)
+        fits = values[column].is_not_null()
+        if not fits.all():
+            mine, values = mine[fits.to_numpy()], values.filter(fits)
+        for name in told.columns:
+            state.put(name, row[mine], values[name])
+        state.used[mine[values["whole"].to_numpy()]] = True
+
+
+def _join_times(
+    state: _Filling, table: FieldMap, pairs: pl.DataFrame, row: Ints, key: Ints, names: Sequence[str]
+) -> None:
+    """Join times that stand in several keys, where an event has no time yet."""
+    places = {plain(name): place for place, name in reversed(list(enumerate(names)))}
+    for join in table.joins:
+        if all(one in places for one in join.keys):
+            _join(state, join.keys, join.epoch, [np.flatnonzero(key == places[one]) for one in join.keys], pairs, row)
+
+
+_ZONE = r"^[+-]\d\d:?\d\d$|^Z$|^[A-Z]{3,4}$"
+
+
+def _join(
+    state: _Filling, keys: Sequence[str], epoch: bool, mine: Sequence[Ints], pairs: pl.DataFrame, row: Ints
+) -> None:
+    parts = [pairs[at].select("row", "value").unique("row", keep="last", maintain_order=True) for at in mine]
+    joined = parts[0].rename({"value": "0"})
+    for place, part in enumerate(parts[1:], 1):
+        joined = joined.join(part.rename({"value": str(place)}), on="row", maintain_order="left")
+    joined = joined.filter(_seconds(epoch))
+    if epoch:
+        text, kind = pl.format("{}.{}", "0", pl.col("1").str.pad_start(9, "0")), "epoch_s"
+    else:
+        zones = [pl.concat_str(pl.col(str(n)).str.extract(rf"({_ZONE})", 1)) for n in range(2, len(parts))]
+        text, kind = pl.concat_str(pl.col("0"), pl.col("1"), *zones, separator=" ", ignore_nulls=True), "auto"
+    joined = joined.with_columns(text=text)
+    rows = joined["row"].to_numpy().astype(np.int64)
+    free = state.free("timestamp_text", rows)
+    state.put("timestamp_text", rows, joined["text"])
+    state.put("_time", rows, pl.repeat(kind, joined.height, eager=True))
+    done = np.zeros(state.height, np.bool_)
+    done[rows[free]] = True
+    for at in mine:
+        state.used[at[done[row[at]]]] = True
+
+
+def _seconds(epoch: bool) -> pl.Expr:
+    if epoch:
+        return pl.col("0").str.contains(r"^\d{9,11}$") & pl.col("1").str.contains(r"^\d{1,9}$")
+    return pl.col("0").str.contains(DAY) & pl.col("1").str.contains(OF_DAY)
+
+
+def _settle(state: _Filling, table: FieldMap, shapes: _Shapes, names: Sequence[str]) -> None:
+    """Fill the columns that a profile settles, and what a stack trace's first or last line says of its exception."""
+    for place, keys in enumerate(shapes.keys):
+        for profile in matching(table, [names[one] for one in keys]):
+            for column, word in profile.constants.items():
+                rows = np.flatnonzero(shapes.of_row == place)
+                state.put(column, rows, pl.repeat(word, len(rows), dtype=pl.String, eager=True))
+    if state.pieces.get("stack_trace"):
+        traces = state.column("stack_trace")
+        rows = np.flatnonzero(traces.is_not_null().to_numpy())
+        for name, said in exception(traces.gather(rows)).items():
+            state.put(name, rows, said)
+
+
+_RAISED = r"^\s*(?:Exception in thread \"[^\"]*\" )?((?:[\w$]+[.\\:]+)*[A-Za-z_$][\w$]*)(?:: *([^\n]*))?(?:\n|$)"
+_PYTHON = r"(?m)^((?:\w+\.)*\w+)(?:: ([^\n]*))?\s*\z"
+
+
+def exception(traces: pl.Series) -> dict[str, pl.Series]:
+    r"""Read type and message of the outermost exception: in a trace's first line, in Python's in the last.
+
+    Example:
+        >>> python = "Traceback (most recent call last):\n  f\nE: x"
+        >>> said = exception(pl.Series(["a.B: no\n\tat c.D(E.java:1)", python]))
+        >>> said["exception_type"].to_list(), said["exception_message"].to_list()
+        (['a.B', 'E'], ['no', 'x'])
+    """
+    text = pl.col("trace")
+    python = text.str.starts_with("Traceback (most recent")
+    both = pl.DataFrame({"trace": traces}).select(
+        **{
+            name: pl.when(python).then(text.str.extract(_PYTHON, place)).otherwise(text.str.extract(_RAISED, place))
+            for place, name in enumerate(("exception_type", "exception_message"), 1)
+        }
+    )
+    return {name: both[name] for name in both.columns}
+
+
+def _frame(state: _Filling, one: Format) -> pl.DataFrame:
+    order = [*EVENT_COLUMNS, "_time", "_severity", *one.columns]
+    missing = [name for name in one.columns if name not in state.pieces]
+    columns = [state.column(name) for name in order if state.pieces.get(name)]
+    columns += [pl.Series(name, [None] * state.height, OWN_TYPES[one.columns[name]]) for name in missing]
+    return pl.DataFrame(columns) if columns else pl.DataFrame(height=state.height)
