@@ -251,11 +251,9 @@ def _kind_faults(told: Mapping[str, Any]) -> Iterator[Fault]:
         yield Fault(f"unknown kind {kind!r}", key="kind", hint=f"one of {', '.join(KINDS)}")
     if kind == "lines" and not told.get("pattern"):
         yield Fault("no pattern: a format of lines needs one", hint="add [[pattern]] with regex = '^…' and time = '…'")
-    if kind != "lines" and not told.get("fields"):
-        yield Fault(
-            f"no fields: a format of kind {kind} says which key is which column",
-            hint='add [fields] with "key" = "column"',
-        )
+    if kind != "lines" and not told.get("pattern") and not told.get("starts"):
+        hint = 'add [[pattern]] with a regex for what only its events hold: regex = \'"kibana\\.alert\''
+        yield Fault(f"no pattern: any {kind} would be taken for this format", hint=hint)
     if kind == "lines" and told.get("fields"):
         yield Fault(
             "[fields] is for json, csv, logfmt, xml and their like",
@@ -344,7 +342,7 @@ def _time_faults(pattern: Mapping[str, Any], number: int, lines: bool, stamped: 
         yield Fault(
             "no group timestamp_text", "pattern", number, "regex", "name the group of the time, or set undated = true"
         )
-    if not undated and not pattern.get("time"):
+    if lines and not undated and not pattern.get("time"):
         yield Fault(
             "no time: how is timestamp_text written?",
             "pattern",
