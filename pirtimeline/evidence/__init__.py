@@ -12,6 +12,7 @@ as unpacking the archive would give it.
 from pirtimeline.evidence.custody import Record, iso
 from pirtimeline.evidence.files import Row, fingerprint
 from pirtimeline.evidence.reading import open_source, read, same_content
+from pirtimeline.evidence.recorded import ordered, place_from_json, place_json
 from pirtimeline.evidence.sources import Found, Limits, Place, Sampling, Source, Step
 from pirtimeline.evidence.walking import Walk, walk
 
@@ -28,6 +29,9 @@ __all__ = [
     "fingerprint",
     "iso",
     "open_source",
+    "ordered",
+    "place_from_json",
+    "place_json",
     "read",
     "same_content",
     "walk",

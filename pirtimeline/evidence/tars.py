@@ -111,7 +111,7 @@ def members(stream: Readable, note: Note) -> Iterator[Member]:
             _extend(info, stream, said, common, note)
             continue
         pax = common | said.pax
-        size = 0 if info.type in _BODILESS else _number(pax.get("size"), info.size)
+        size = 0 if info.type in _BODILESS else max(_number(pax.get("size"), info.size), 0)
         damage = Note()
         spread = _old_map(block, stream) if info.type == tarfile.GNUTYPE_SPARSE else None
         data = Bounded(stream, size, damage)
@@ -144,8 +144,8 @@ def _headers(stream: Readable, note: Note) -> Iterator[tuple[tarfile.TarInfo, by
 
 def _extend(info: tarfile.TarInfo, stream: Readable, said: _Said, common: dict[str, str], note: Note) -> None:
     """Read a header that extends the next one, or with `g` all that follow."""
-    if info.size > _NAMES:
-        note.reason = "tar archive is damaged: a header claims more than 1 MiB"
+    if not 0 <= info.size <= _NAMES:
+        note.reason = "tar archive is damaged: a header claims an impossible size"
         return
     data = stream.read(info.size)
     stream.read(-info.size % _SIZE)
@@ -215,11 +215,9 @@ def _old_map(block: bytes, stream: Readable) -> tuple[Map, int]:
 
 def _new_map(data: Bounded) -> Map:
     """Read the map that stands before the data: decimal numbers, a line each, padded to a block."""
-    text, due = data.read(_SIZE), 1
-    while text.count(b"\n") < due and len(text) < _NAMES:
-        due = 1 + 2 * _number(text.split(b"\n", 1)[0].decode("latin-1"), 0)
-        if text.count(b"\n") >= due or not (block := data.read(_SIZE)):
-            break
+    text = data.read(_SIZE)
+    due = 1 + 2 * _number(text.split(b"\n", 1)[0].decode("latin-1"), 0)
+    while text.count(b"\n") < due and len(text) < _NAMES and (block := data.read(_SIZE)):
         text += block
     return _pairs([_number(n.decode("latin-1"), 0) for n in text.split(b"\n")[1:due]])
 

@@ -181,7 +181,7 @@ class Walk:
             yield from self._leaf(body, file, opened)
 
     def _archive(self, kind: str, stored: Readable, file: _File, note: Note) -> Iterator[Found]:
-        names, made = Distinct(), dict[str, list[Source]]()
+        names, made = Distinct(), dict[str, tuple[str, list[Source]]]()
         for member in members(kind, stored, note):
             self._meter.member()
             name = cleaned(member.name)
@@ -189,9 +189,10 @@ class Walk:
             if reason := refusal(name) or member.refusal:
                 self._custody.skip(path, reason, size=member.size, mtime=member.mtime)
             elif member.link:
-                yield from self._linked(made.get(cleaned(member.link), []), path, member)
+                yield from self._linked(*made.get(cleaned(member.link), ("", [])), path, member)
             else:
-                made[name] = own = []
+                own: list[Source] = []
+                made[name] = (path, own)
                 inner = self._inner(kind, member, path, file)
                 for found in self._limited(inner, self._member(kind, member, inner)):
                     own.append(found.source)
@@ -208,14 +209,14 @@ class Walk:
         pieces = self._meter.watched(member.pieces, member.note, packed=kind == "zip")
         yield from self._file(body_of(pieces), inner)
 
-    def _linked(self, targets: list[Source], path: str, member: Member) -> Iterator[Found]:
+    def _linked(self, first: str, targets: list[Source], path: str, member: Member) -> Iterator[Found]:
         """Give a hard link's sources: those of the earlier member, under another path."""
         if not targets:
             reason = f"a hard link to {shown(member.link)}, of which the archive holds no source before it"
             self._custody.skip(path, reason, mtime=member.mtime)
         for source in targets:
-            below = source.path[len(targets[0].path.split("!")[0]) :]
-            yield Found(replace(source, path=path + below, mtime=member.mtime or source.mtime), ())
+            below = source.path.removeprefix(first)
+            yield Found(replace(source, path=path + below), ())
 
     def _leaf(self, body: Body, file: _File, opened: _Opened | None) -> Iterator[Found]:
         """Give a file that holds no other as a source."""
