@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -189,21 +190,24 @@ def file_of(body: Body) -> BinaryIO:
 class Ends:
     """Keep the size and both ends of what passes by: the identity of what is larger than a block."""
 
-    __slots__ = ("head", "size", "tail")
+    __slots__ = ("_head", "_held", "_tail", "size")
 
     def __init__(self) -> None:
-        self.size, self.head, self.tail = 0, b"", b""
+        self.size, self._head, self._tail, self._held = 0, bytearray(), deque[bytes](), 0
 
     def update(self, data: bytes) -> None:
         """Let the next bytes pass."""
         self.size += len(data)
-        if len(self.head) < ENDS:
-            self.head += data[: ENDS - len(self.head)]
-        self.tail = data[-ENDS:] if len(data) >= ENDS else (self.tail + data)[-ENDS:]
+        if len(self._head) < ENDS:
+            self._head += data[: ENDS - len(self._head)]
+        self._tail.append(data)
+        self._held += len(data)
+        while self._held - len(self._tail[0]) >= ENDS:
+            self._held -= len(self._tail.popleft())
 
     def digest(self) -> str:
         """Hash the size in decimal digits, a line feed, the first and the last MiB."""
-        return ends_digest(self.size, self.head, self.tail)
+        return ends_digest(self.size, bytes(self._head), b"".join(self._tail)[-ENDS:])
 
 
 def ends_digest(size: int, head: bytes, tail: bytes) -> str:
