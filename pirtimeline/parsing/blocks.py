@@ -10,37 +10,100 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from pirtimeline.parsing import columns, structured
+from pirtimeline.parsing import columns, pieces, structured, times
 from pirtimeline.parsing.framing import REJECT, Framed, frame, framed_texts, openings
-from pirtimeline.parsing.lines import Offsets, lines_of
+from pirtimeline.parsing.lines import UTF8, Offsets, lines_of
 from pirtimeline.parsing.plan import FormatUse, SourcePlan
 from pirtimeline.parsing.plugin import Format
+from pirtimeline.parsing.splitting import Block, first_event
 from pirtimeline.schema import STRUCTURE, UNRECOGNISED
 
-BLOCK = 16 << 20
-"""Bytes of a source between two blocks: a block begins at the first event after each multiple of it."""
+_PLACE = {"byte_offset": pl.UInt64, "byte_length": pl.UInt64, "line": pl.UInt64, "line_count": pl.UInt32, "_block": pl.UInt32}
 
-_TIME = ("timestamp_text", *columns.TIME_COLUMNS)
+_TIME = ("timestamp_text", *times.FIELDS)
 _OBSERVED = {name: f"_observed_{name.lstrip('_')}" for name in _TIME}
 
 
-def parse(block: bytes, plan: SourcePlan) -> pl.DataFrame:
-    """Read a block of a source.
+def parse(block: Block, plan: SourcePlan) -> pl.DataFrame:
+    """Read a block of one source; see `parse_many`.
+
+    Where the block begins within an event, what belongs to that comes first, as pieces of `pieces.OPEN`.
+    """
+    lead = first_event(block.data, 0, plan) if block.within else 0
+    if lead == 0:
+        return parse_many([block.data], plan.formats, encoding=plan.encoding, newline=plan.newline)
+    lead = len(block.data) if lead is None else lead
+    event = pl.DataFrame({"byte_offset": [0], "byte_length": [lead], "line": [0], "line_count": [0], "_block": [0]}, schema=_PLACE)
+    before = pieces.of_text(block.data, pieces.runs(block.data, 0, lead, plan.encoding), event, plan.encoding)
+    before = before.with_columns(_piece_of=pl.lit(pieces.OPEN, pl.Int64))
+    if lead == len(block.data):
+        return before
+    after = parse_many([block.data[lead:]], plan.formats, encoding=plan.encoding, newline=plan.newline)
+    lines = before["line_count"].sum()
+    after = after.with_columns(
+        pl.col("byte_offset") + lead, pl.col("line") + lines, pl.col("_piece_of") + pl.lit(lead, pl.Int64)
+    )
+    return pl.concat([before, after], how="diagonal_relaxed")
+
+
+def parse_many(
+    blocks: Sequence[bytes], uses: Sequence[FormatUse], *, encoding: str = UTF8, newline: str = "lf"
+) -> pl.DataFrame:
+    """Read blocks that hold the same formats in the same encoding: small sources together, or one block of a large one.
 
     Args:
-        block: bytes that begin with an event's first line.
-        plan: what the survey settled for the source.
+        blocks: bytes that each begin with an event's first line.
+        uses: what the plan says of their source or sources.
+        encoding: that of all of them.
+        newline: how their lines end.
 
     Returns:
-        One row an event, reject or piece of structure, in order: place (`byte_offset` from the block's first byte,
-        `line` from 0), `parser`, `envelope`, the columns that the formats fill, `columns.TIME_COLUMNS` and the same
-        with `_observed_` before them for what envelopes recorded; `_replaced` counts bytes that did not decode.
+        One row an event, reject or piece of structure, in order: `_block` (which of the blocks), its place
+        (`byte_offset` from the block's first byte, `line` from 0), `parser`, `envelope`, the columns that the formats
+        fill, `times.FIELDS` and the same with `_observed_` before them for what envelopes recorded;
+        `_replaced` counts bytes of the blocks that did not decode.
     """
-    lines = lines_of(block, plan.encoding, plan.newline)
-    framed = frame(lines, [use.format for use in plan.formats])
-    read = rows(framed, plan.formats)
-    return pl.concat([framed.table(), read], how="horizontal").with_columns(
+    joined, breaks, bases, closed = _joined(blocks, encoding, newline)
+    lines = lines_of(joined, encoding, newline)
+    at = np.searchsorted(lines.offsets, bases[:-1]) if breaks else np.zeros(1, np.int64)
+    framed = frame(lines, [use.format for use in uses], at)
+    place = framed.table()
+    if breaks:
+        place = _unjoined(place, bases, at, closed)
+    else:
+        place = place.with_columns(pl.lit(0, pl.UInt32).alias("_block"))
+    table = pl.concat([place, rows(framed, uses)], how="horizontal").with_columns(
         pl.lit(lines.replaced, pl.Int64).alias("_replaced")
+    )
+    if not (table["byte_length"] > pieces.PIECE).any():
+        return table.with_columns(_piece_of=pl.lit(None, pl.Int64))
+    by_block = table.partition_by("_block", maintain_order=True)
+    return pl.concat([pieces.cut(one, blocks[one["_block"][0]], encoding) for one in by_block], how="diagonal_relaxed")
+
+
+def _joined(blocks: Sequence[bytes], encoding: str, newline: str) -> tuple[bytes, bool, Offsets, Offsets]:
+    """Join blocks, each closed by a line end, and say where each begins and which were closed by us."""
+    if len(blocks) == 1:
+        return blocks[0], False, np.zeros(2, np.int64), np.zeros(1, np.int64)
+    end = ("\n" if newline == "lf" else "\r").encode(encoding)
+    closed = np.array([0 if block.endswith(end) or not block else len(end) for block in blocks], np.int64)
+    text = b"".join(block + end if added else block for block, added in zip(blocks, closed, strict=True))
+    sizes = np.array([len(block) for block in blocks], np.int64) + closed
+    return text, True, np.concatenate(([0], np.cumsum(sizes))), closed
+
+
+def _unjoined(place: pl.DataFrame, bases: Offsets, at: Offsets, closed: Offsets) -> pl.DataFrame:
+    """Count places from each block's own first byte again, and take the line ends back that joining added."""
+    offsets = place["byte_offset"].to_numpy().astype(np.int64)
+    which = np.searchsorted(bases[:-1], offsets, side="right") - 1
+    last = np.append(which[1:] != which[:-1], True) if len(which) else np.zeros(0, np.bool_)
+    added = np.where(last, closed[which], 0) if len(which) else np.zeros(0, np.int64)
+    return place.with_columns(
+        pl.Series("_block", which.astype(np.uint32)),
+        pl.Series("byte_offset", (offsets - bases[which]).astype(np.uint64)),
+        pl.Series("line", (place["line"].to_numpy().astype(np.int64) - at[which]).astype(np.uint64)),
+        pl.Series("byte_length", (place["byte_length"].to_numpy().astype(np.int64) - added).astype(np.uint64)),
+        pl.Series("line_count", (place["line_count"].to_numpy().astype(np.int64) - (added > 0)).astype(np.uint32)),
     )
 
 
@@ -96,7 +159,8 @@ def _opened(outer: pl.DataFrame, use: FormatUse) -> pl.DataFrame:
     """Read what an envelope holds: the inner columns win, the outer fill what they leave null."""
     texts = outer[use.format.envelope].fill_null("")
     headers = framed_texts(texts)
-    which = openings(headers.headers(np.arange(headers.height)), [inner.format for inner in use.inner])
+    process = outer["process_name"] if "process_name" in outer.columns else pl.Series([None] * outer.height, dtype=pl.String)
+    which = openings(headers.headers(np.arange(headers.height)), [inner.format for inner in use.inner], process)
     found = [outer.filter(pl.Series(which == REJECT))]
     for place, inner in enumerate(use.inner):
         mine = np.flatnonzero(which == place)

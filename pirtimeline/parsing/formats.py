@@ -185,7 +185,7 @@ def _format(told: Mapping[str, Any], name: str, origin: str) -> Format:
 
 
 def _faults(told: Mapping[str, Any], name: str, samples: bool) -> Iterator[Fault]:
-    yield from _name_faults(name)
+    yield from name_faults(name)
     if shape := [*_shape_faults(told, "", 0)]:
         yield from shape
         return
@@ -200,7 +200,8 @@ def _faults(told: Mapping[str, Any], name: str, samples: bool) -> Iterator[Fault
         )
 
 
-def _name_faults(name: str) -> Iterator[Fault]:
+def name_faults(name: str) -> Iterator[Fault]:
+    """Check a name: product_kind, and not one of the engine's own."""
     if not _NAME.fullmatch(name):
         yield Fault(
             f"{name!r} is no name for a format",
@@ -252,7 +253,7 @@ def _kind_faults(told: Mapping[str, Any]) -> Iterator[Fault]:
     if kind == "lines" and not told.get("pattern"):
         yield Fault("no pattern: a format of lines needs one", hint="add [[pattern]] with regex = '^…' and time = '…'")
     if kind != "lines" and not told.get("pattern") and not told.get("starts"):
-        hint = 'add [[pattern]] with a regex for what only its events hold: regex = \'"kibana\\.alert\''
+        hint = "add [[pattern]] with a regex for what only its events hold: regex = '\"kibana\\.alert'"
         yield Fault(f"no pattern: any {kind} would be taken for this format", hint=hint)
     if kind == "lines" and told.get("fields"):
         yield Fault(
@@ -284,7 +285,8 @@ def _column_faults(told: Mapping[str, Any]) -> Iterator[Fault]:
     for key, column in told.get("fields", {}).items():
         yield from _filled(column, own, "fields", 0, key)
     inner = told.get("envelope", {}).get("inner")
-    if inner and inner not in _named(told):
+    filled = _named(told) if told.get("kind", "lines") == "lines" else {*EVENT_COLUMNS, *own}
+    if inner and inner not in filled:
         yield Fault(
             f"the envelope's column {inner!r} is filled by nothing",
             "envelope",

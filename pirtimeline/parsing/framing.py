@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from pirtimeline.parsing import structured
 from pirtimeline.parsing.lines import Lines, Offsets, lines_of, slices
 from pirtimeline.parsing.plugin import Format
 
@@ -110,21 +111,23 @@ def _begun(lines: Lines, opened: Places, begins: npt.NDArray[np.bool_], breaks: 
     return Framed(lines, np.append(first, count).astype(np.int64), opened[heads], heads.astype(np.int64))
 
 
-def openings(text: pl.Series, formats: Sequence[Format]) -> Places:
-    """Tell for each line which format it opens an event of, by its place in `formats`; `REJECT` where none."""
+def openings(text: pl.Series, formats: Sequence[Format], process: pl.Series | None = None) -> Places:
+    """Tell for each line which format it opens an event of, by its place in `formats`; `REJECT` where none.
+
+    Args:
+        text: lines without their ends.
+        formats: a line that several open goes to the first.
+        process: whose lines they are, where an envelope holds them; a format that names its processes reads no others.
+    """
     opened = np.full(len(text), REJECT, np.int16)
-    tests = [opens(pl.col("text"), one).alias(str(place)) for place, one in enumerate(formats)]
+    tests = [structured.opens(pl.col("text"), one).alias(str(place)) for place, one in enumerate(formats)]
     found = pl.DataFrame({"text": text}).select(tests) if tests else pl.DataFrame()
     for place in reversed(range(len(formats))):
-        opened[found[str(place)].to_numpy()] = place
+        mine = found[str(place)].to_numpy()
+        if formats[place].inner and process is not None:
+            mine = mine & process.str.contains(formats[place].inner).fill_null(False).to_numpy()
+        opened[mine] = place
     return opened
-
-
-def opens(text: pl.Expr, one: Format) -> pl.Expr:
-    """Test whether a line opens an event of a format: its `starts`, else the patterns themselves."""
-    if one.starts:
-        return text.str.contains(one.starts)
-    return pl.any_horizontal(text.str.contains(pattern.regex) for pattern in one.patterns)
 
 
 def framed_texts(texts: pl.Series) -> Framed:

@@ -29,7 +29,8 @@ class SourcePlan:
     """What the survey settled for one source.
 
     `parser` names a Python parser that reads the source instead of `formats`. `order` is `ascending`, `descending`
-    or `mixed`. `because` keeps the evidence of what was inferred: `field`, `value`, `event_ids`, `text`.
+    or `mixed`. `inferred` is the time rule that the evidence alone shows, `rule` the same with what the analyst
+    declared laid over it. `because` keeps the evidence of what was inferred: `field`, `value`, `event_ids`, `text`.
     """
 
     source_id: str
@@ -39,7 +40,9 @@ class SourcePlan:
     encoding: str = "utf-8"
     newline: str = "lf"
     order: str = "ascending"
+    date_order: str = ""
     rule: TimeRule
+    inferred: TimeRule
     host_name: str | None = None
     host_basis: str | None = None
     service_name: str | None = None
@@ -55,12 +58,14 @@ class SourcePlan:
             "encoding": self.encoding,
             "newline": self.newline,
             "order": self.order,
+            "date_order": self.date_order or None,
             "zone": rule.get("zone"),
             "year": rule.get("year"),
             "host": self.host_name,
             "host_basis": self.host_basis,
             "service": self.service_name,
             "time": rule,
+            "inferred": self.inferred.to_dict(),
             "because": [dict(one) for one in self.because],
         }
 
@@ -79,16 +84,27 @@ def plan_from_json(source_id: str, told: Mapping[str, Any], installed: Mapping[s
     return SourcePlan(
         source_id=source_id,
         path=told["path"],
-        formats=tuple(_use_from_json(one, installed) for one in told["formats"]),
+        formats=ordered(tuple(_use_from_json(one, installed) for one in told["formats"]), told["date_order"] or ""),
         parser=told["parser"] or "",
         encoding=told["encoding"],
         newline=told["newline"],
         order=told["order"],
+        date_order=told["date_order"] or "",
         rule=TimeRule.from_dict(told["time"]),
+        inferred=TimeRule.from_dict(told["inferred"]),
         host_name=told["host"],
         host_basis=told["host_basis"],
         service_name=told["service"],
         because=tuple(told["because"]),
+    )
+
+
+def ordered(uses: tuple[FormatUse, ...], date_order: str) -> tuple[FormatUse, ...]:
+    """Tell formats how their dates of bare numbers are read in this source."""
+    if not date_order:
+        return uses
+    return tuple(
+        FormatUse(dataclasses.replace(use.format, date_order=date_order), ordered(use.inner, date_order)) for use in uses
     )
 
 
@@ -100,7 +116,8 @@ def _use_json(use: FormatUse) -> str | dict[str, Any]:
 def _format_json(one: Format) -> dict[str, Any]:
     """Write a synthesised format out: what differs from a format's defaults."""
     defaults = Format(name="", title="")
-    told = {f.name: getattr(one, f.name) for f in dataclasses.fields(one) if f.name not in ("patterns", "samples")}
+    hidden = ("patterns", "samples", "date_order")
+    told = {f.name: getattr(one, f.name) for f in dataclasses.fields(one) if f.name not in hidden}
     told = {key: value for key, value in told.items() if value != getattr(defaults, key)}
     plain = {key: dict(value) if isinstance(value, Mapping) else value for key, value in told.items()}
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}

@@ -51,9 +51,11 @@ class Format:
     """A format as its file declares it. See `docs/formats.md` for each key.
 
     `envelope` names the column whose text is a log line itself. `fields` maps dotted keys to columns for the kinds
-    that have keys; `columns` types the format's own columns (`string`, `int`, `float`, `bool`, `time`).
+    that have keys; `columns` types the format's own columns (`string`, `int`, `float`, `bool`, `time`); `options` say
+    what a kind has to know of a file: for `csv` and `w3c` the `header` line as it stands and the `delimiter`.
     `inner` marks a format that only stands within an envelope: a regex that the envelope's `process_name` must match.
-    `origin` is the file that declares it, for messages.
+    `origin` is the file that declares it, for messages. `date_order` (`mdy`, `dmy`, `ymd`) is not the format's: the
+    survey sets it for a source whose dates of bare numbers are all read so.
     """
 
     name: str
@@ -69,8 +71,10 @@ class Format:
     severity: Mapping[str, str] = field(default_factory=_nothing)
     fields: Mapping[str, str] = field(default_factory=_nothing)
     columns: Mapping[str, str] = field(default_factory=_nothing)
+    options: Mapping[str, str] = field(default_factory=_nothing)
     samples: tuple[Sample, ...] = ()
     generic: bool = False
+    date_order: str = ""
     origin: str = ""
 
 

@@ -1,0 +1,123 @@
+"""The whole way at once: evidence to case, case to findings and timeline, and both to the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pirtimeline import evidence, report
+from pirtimeline.case import Case
+from pirtimeline.errors import PirTimelineError
+from pirtimeline.ingest import Outcome, ingest
+from pirtimeline.investigation import decisions, investigate
+from pirtimeline.reading import raw
+from pirtimeline.settings import Settings
+
+REPORTS = {"report": "report.md", "page": "timeline.html"}
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What `build` did: how the ingest went, what was found, which edits clash."""
+
+    case: Path
+    outcome: Outcome
+    facts: Mapping[str, Any] = field(repr=False)
+    findings: int
+    entries: int
+    conflicts: tuple[str, ...] = ()
+
+    def headlines(self) -> list[str]:
+        """Say in a few lines what happened."""
+        return headlines(self.facts, self.findings, self.entries)
+
+    def files(self) -> dict[str, Path]:
+        """Say where the results lie."""
+        return {name: self.case / file for name, file in REPORTS.items()}
+
+    def summary(self) -> dict[str, Any]:
+        """Give it all as JSON."""
+        found = {key: self.facts.get(key) for key in ("incident", "window", "moments", "impact")}
+        files = {name: file for name, file in REPORTS.items()}
+        return {**self.outcome.summary(), **found, "findings": self.findings, "entries": self.entries, "conflicts": list(self.conflicts), "files": files}
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """Where a report was written, and which edits clash with what is new."""
+
+    path: Path
+    conflicts: tuple[str, ...] = ()
+
+
+def build(
+    case: str | Path,
+    settings: Settings,
+    *,
+    workers: int | None = None,
+    limits: evidence.Limits | None = None,
+    progress: Callable[[str, int], None] | None = None,
+) -> Built:
+    """Bring a case up to its evidence, analyse it, and draft its report; see `ingest` for the arguments and errors."""
+    outcome = ingest(case, settings, workers=workers, limits=limits, progress=progress)
+    opened = Case(case)
+    found = investigate(opened)
+    drafted = draft(opened)
+    return Built(opened.path, outcome, found.facts.to_json(), found.findings.height, found.timeline.height, drafted.conflicts)
+
+
+def draft(case: Case, output: Path | None = None) -> Drafted:
+    """Draft the report of a case, after the analysis where that has not been made.
+
+    Args:
+        case: the case.
+        output: a file whose suffix says what is written (.md, .html, .docx, .pdf, .json); without it the case's own
+            `report.md`, `timeline.html` and figures.
+    """
+    inputs = report_inputs(case)
+    done = report.write(inputs, case.path) if output is None else report.write_file(inputs, case.path, output)
+    return Drafted(output or case.path / REPORTS["report"], tuple(done.conflicts))
+
+
+def exported(case: Case, form: str) -> str:
+    """Give the curated timeline as `table`, `md`, `csv`, `jsonl`, `timesketch` or `html`."""
+    return report.export(report_inputs(case), form)
+
+
+def report_inputs(case: Case) -> report.ReportInputs:
+    """Gather what the report is made from; analyse first where that has not been done."""
+    if not case.report:
+        investigate(case)
+    return report.ReportInputs(
+        facts=case.report,
+        timeline=case.timeline().collect(),
+        findings=case.findings().collect(),
+        events=case.events(),
+        sources=case.sources,
+        plan=case.plan,
+        custody=case.custody,
+        raw=lambda ids: _bytes(case, ids),
+        decisions=decisions(case.path),
+        versions={"pirtimeline": version("pirtimeline")},
+    )
+
+
+def headlines(facts: Mapping[str, Any], findings: int, entries: int) -> list[str]:
+    """Say in a few lines what the analysis found."""
+    moments = facts.get("moments") or {}
+    lines = [f"{findings} findings, {entries} timeline entries"]
+    lines += [f"{name.replace('_', ' ')}: {one['timestamp']}" for name, one in moments.items()]
+    hypotheses: Sequence[Mapping[str, Any]] = facts.get("hypotheses") or ()
+    said = f"{hypotheses[0]['title']} (score {hypotheses[0]['score']:g})" if hypotheses else "not determined from the supplied logs"
+    return [*lines, f"first hypothesis: {said}"]
+
+
+def _bytes(case: Case, event_ids: Sequence[str]) -> dict[str, bytes]:
+    """Read events' bytes; none where the evidence is no longer there, which the report says."""
+    try:
+        return raw(case, event_ids)
+    except (PirTimelineError, OSError):
+        return {}

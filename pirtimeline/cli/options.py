@@ -1,0 +1,149 @@
+"""Options that several commands share, and what people type into them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import click
+
+from pirtimeline.settings import Globs, Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+class Time(click.ParamType):
+    """A time as a person types it, UTC unless it says otherwise."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Read it with dateutil; a date alone is its midnight."""
+        from dateutil import parser
+
+        if isinstance(value, datetime):
+            return value
+        midnight = datetime(1900, 1, 1, tzinfo=UTC)
+        try:
+            found = parser.parse(value, default=midnight)
+        except (parser.ParserError, OverflowError, ValueError):
+            self.fail(f"{value!r} is no time; write it as 2024-03-04T02:58:03Z", param, ctx)
+        if found.year == 1900:
+            self.fail(f"{value!r} lacks a date; write it as 2024-03-04T02:58:03Z", param, ctx)
+        return found.astimezone(UTC)
+
+
+class Span(click.ParamType):
+    """A span of time: a number and s, m, h or d."""
+
+    name = "span"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Read it."""
+        if isinstance(value, timedelta):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", str(value))
+        if not found:
+            self.fail(f"{value!r} is no span; write a number and s, m, h or d: 10m", param, ctx)
+        return timedelta(**{_UNITS[found[2]]: float(found[1])})
+
+
+class Glob(click.ParamType):
+    """A glob over paths of the evidence, and what is declared for it: GLOB=VALUE."""
+
+    name = "glob=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Split it at the last equals sign."""
+        if isinstance(value, tuple):
+            return value
+        glob, equals, said = str(value).rpartition("=")
+        if not (glob and equals and said):
+            self.fail(f"{value!r} declares nothing; write GLOB=VALUE: '*app1*=America/New_York'", param, ctx)
+        return glob, said
+
+
+def evidence_options(command: F) -> F:
+    """Add what is declared of evidence: window, zones, years, hosts, services, parsers."""
+    for option in reversed(_DECLARED):
+        command = option(command)
+    return command
+
+
+_DECLARED = (
+    click.option("--incident", default="", metavar="ID", help="The incident's id, for the report."),
+    click.option("--start", type=Time(), help="Begin of the incident's window."),
+    click.option("--end", type=Time(), help="End of the incident's window."),
+    click.option("--around", type=Time(), help="The window is this time ..."),
+    click.option("--within", type=Span(), help="... give or take this span (30m, 2h)."),
+    click.option("--only-near", type=Span(), help="Read only the window and this span before it."),
+    click.option("--zone", "zones", type=Glob(), multiple=True, metavar="GLOB=ZONE", help="The zone of sources' clocks: IANA name or +05:30."),
+    click.option("--year", "years", type=Glob(), multiple=True, metavar="GLOB=YYYY", help="The year of stamps without one."),
+    click.option("--host", "hosts", type=Glob(), multiple=True, metavar="GLOB=NAME", help="The host of sources that name none."),
+    click.option("--service", "services", type=Glob(), multiple=True, metavar="GLOB=NAME", help="The service of sources that name none."),
+    click.option("--parser", "parsers", type=Glob(), multiple=True, metavar="GLOB=NAME", help="The format of sources."),
+    click.option("--collected-at", type=Time(), help="When the evidence was collected."),
+    click.option("--parsers", "parser_folders", type=click.Path(exists=True, file_okay=False), multiple=True, metavar="DIR", help="A folder of formats."),
+    click.option("--signatures", "signature_folders", type=click.Path(exists=True), multiple=True, metavar="DIR", help="A folder of Sigma rules."),
+    click.option("--fields", "field_folders", type=click.Path(exists=True), multiple=True, metavar="DIR", help="A folder of field maps."),
+)
+
+
+def run_options(command: F) -> F:
+    """Add how a run goes: workers, limits, and what it says."""
+    for option in reversed(_RUN):
+        command = option(command)
+    return command
+
+
+_RUN = (
+    click.option("--workers", type=click.IntRange(1), metavar="N", help="Blocks read at a time; all cores by default."),
+    click.option("--scheduler", metavar="ADDRESS", help="A Dask cluster's address, tcp://..."),
+    click.option("--max-rejects", type=click.FloatRange(0, 1), default=0.05, show_default=True, metavar="SHARE", help="End with 3 where more of the bytes is unrecognised."),
+    click.option("--max-depth", type=click.IntRange(1), metavar="N", help="How deep archives may stand in one another."),
+    click.option("--max-ratio", type=click.IntRange(1), metavar="N", help="How many times larger unpacked bytes may be."),
+    click.option("--max-source-bytes", type=click.IntRange(1), metavar="N", help="How large one unpacked file may be."),
+    click.option("--quiet", is_flag=True, help="Say nothing but errors."),
+    click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
+)
+
+
+def settings_of(evidence: tuple[str, ...], options: dict[str, Any]) -> Settings:
+    """Make settings of what was typed.
+
+    Raises:
+        click.UsageError: the options contradict each other.
+    """
+    start, end = _window(options)
+    if options["only_near"] is not None and start is None:
+        raise click.UsageError("--only-near needs a window: --start and --end, or --around and --within")
+    if end is not None and start is not None and end <= start:
+        raise click.UsageError("the window ends before it begins")
+    globs: dict[str, Globs] = {name: tuple(options[name]) for name in ("zones", "years", "hosts", "services", "parsers")}
+    folders = {name: tuple(options[name]) for name in ("parser_folders", "signature_folders", "field_folders")}
+    near = options["only_near"]
+    return Settings(
+        evidence=evidence,
+        incident=options["incident"],
+        start=start,
+        end=end,
+        only_near=f"{near.total_seconds():g}s" if near is not None else "",
+        collected_at=options["collected_at"],
+        **globs,
+        **folders,
+    )
+
+
+def _window(options: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
+    around, within = options["around"], options["within"]
+    if (around is None) != (within is None):
+        raise click.UsageError("--around and --within go together: --around 2024-03-04T03:00Z --within 30m")
+    if around is not None and (options["start"] or options["end"]):
+        raise click.UsageError("name the window either by --start and --end or by --around and --within")
+    if options["end"] is not None and options["start"] is None:
+        raise click.UsageError("--end needs --start")
+    return (around - within, around + within) if around is not None else (options["start"], options["end"])

@@ -1,0 +1,85 @@
+"""Events and tables as people read them in a terminal."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import polars as pl
+
+from pirtimeline.case import Case
+from pirtimeline.reading import Excerpt
+
+
+def as_text(case: Case, one: Excerpt) -> str:
+    """Show an excerpt: where it stands and when it was, then its lines, marked, among those around it."""
+    row = event_row(case, one.event_id)
+    place = f"{one.path}" + (f", line {one.line}" if one.line else "") + f", byte {one.event_id.partition(':')[2]}"
+    dated = f"{row['timestamp']:%Y-%m-%d %H:%M:%S.%f} UTC ({row['time_basis']})" if row["timestamp"] else "undated"
+    head = f"{one.event_id}  {place}\n{dated}  parser {row['parser']}" + (f" in {row['envelope']}" if row["envelope"] else "")
+    around = [one.before.decode(one.encoding, "replace"), one.text, one.after.decode(one.encoding, "replace")]
+    before = around[0].split("\n")[1:] if around[0].count("\n") else []
+    after = around[2].split("\n")[:-1]
+    lines = [f"  {line}" for line in before if line] + [f"> {line}" for line in around[1].splitlines()] + [f"  {line}" for line in after]
+    return head + "\n" + "\n".join(_printable(line) for line in lines) + "\n"
+
+
+def as_object(case: Case, one: Excerpt) -> dict[str, Any]:
+    """Give an excerpt as JSON: place, time, text, and its bytes in hexadecimal where they do not decode."""
+    row = event_row(case, one.event_id)
+    told = {
+        "event_id": one.event_id,
+        "path": one.path,
+        "line": one.line,
+        "byte_length": len(one.data),
+        "timestamp": row["timestamp"].isoformat().replace("+00:00", "Z") if row["timestamp"] else None,
+        "time_basis": row["time_basis"],
+        "parser": row["parser"],
+        "text": one.text,
+        "before": one.before.decode(one.encoding, "replace"),
+        "after": one.after.decode(one.encoding, "replace"),
+    }
+    return told | ({"hex": one.data.hex()} if "�" in one.text else {})
+
+
+def event_row(case: Case, event_id: str) -> dict[str, Any]:
+    """Find an event's row."""
+    source_id, _, offset = event_id.partition(":")
+    named = (pl.col("source_id") == source_id) & (pl.col("byte_offset") == int(offset))
+    columns = ("timestamp", "time_basis", "parser", "envelope")
+    return case.rows().filter(named).select(columns).collect().row(0, named=True)
+
+
+def as_table(table: pl.DataFrame, form: str) -> str:
+    """Print a table: drawn for people, or as CSV or JSON lines."""
+    if form == "jsonl":
+        return table.write_ndjson()
+    if form == "csv":
+        return table.select(_flat(name, dtype) for name, dtype in table.schema.items()).write_csv()
+    return _drawn(table)
+
+
+def _flat(name: str, dtype: pl.DataType) -> pl.Expr:
+    return pl.col(name).cast(pl.List(pl.String)).list.join(" ") if isinstance(dtype, pl.List) else pl.col(name)
+
+
+def _drawn(table: pl.DataFrame) -> str:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(*table.columns, show_edge=False, pad_edge=False)
+    for row in table.iter_rows():
+        drawn.add_row(*[Text(_printable(_shown(value))) for value in row])
+    out = io.StringIO()
+    Console(file=out, width=None if table.width < 6 else 200).print(drawn)
+    return out.getvalue()
+
+
+def _shown(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _printable(text: str) -> str:
+    """Take the power out of control characters: a log must not steer the reader's terminal."""
+    return "".join(char if char.isprintable() or char == "\t" else f"\\x{ord(char):02x}" for char in text)

@@ -1,0 +1,216 @@
+"""Sources that are read and committed together: many small ones, or one large one block by block."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from io import BytesIO
+from itertools import groupby
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import polars as pl
+
+from pirtimeline.ingest import marks
+from pirtimeline.ingest.finish import Ongoing, finish
+from pirtimeline.ingest.parts import write_parts
+from pirtimeline.ingest.recover import parse_or_recover
+from pirtimeline.parsing.blocks import parse_many
+from pirtimeline.parsing.columns import timed
+from pirtimeline.parsing.plan import SourcePlan
+from pirtimeline.parsing.plugin import Format, Parser
+from pirtimeline.parsing.splitting import BLOCK, Block, blocks
+from pirtimeline.schema import UNRECOGNISED
+
+BATCH = 32 << 20
+"""Bytes of small sources that are read and committed together."""
+
+PART = 64 << 20
+"""Bytes of a large source that one part of each parser holds."""
+
+Installed = Mapping[str, Format | Parser]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A source to be read: its plan, and what its commit mark says before it is read."""
+
+    plan: SourcePlan
+    told: Mapping[str, Any] = field(hash=False)
+
+    @property
+    def size(self) -> int:
+        """Count its bytes."""
+        return int(self.told["size_bytes"])
+
+
+def batches(tasks: Sequence[Task]) -> Iterator[tuple[Task, ...]]:
+    """Divide sources into batches; what a batch is depends on their order and sizes alone."""
+    held: list[Task] = []
+    size = 0
+    for task in tasks:
+        if task.size > BLOCK:
+            yield (task,)
+            continue
+        held.append(task)
+        size += task.size
+        if size >= BATCH:
+            yield tuple(held)
+            held, size = [], 0
+    if held:
+        yield tuple(held)
+
+
+def build_small(case: Path, batch: Sequence[Task], contents: Sequence[bytes], installed: Installed) -> list[dict[str, Any]]:
+    """Read small sources, write their parts and give what their commit marks say."""
+    tables = [*_rows_of_small(batch, contents, installed)]
+    rows = pl.concat(tables, how="diagonal_relaxed").sort("source_id", "byte_offset")
+    first = batch[0].plan.source_id
+    parts = write_parts(case, rows, f"{first}-{0:014d}", _stamp(batch), installed)
+    counted = marks.tallies(rows)
+    hashes = [hashlib.sha256(data).hexdigest() for data in contents]
+    return [
+        mark(task, counted.get(task.plan.source_id, marks.NOTHING), parts, sha256=sha)
+        for task, sha in zip(batch, hashes, strict=True)
+    ]
+
+
+def mark(task: Task, counted: Mapping[str, Any], parts: Sequence[Mapping[str, Any]], *, sha256: str | None) -> dict[str, Any]:
+    """Say of a source what its commit mark holds."""
+    zone, basis = marks.zone_of(task.plan, counted["time_bases"])
+    mine = [part for part in parts if task.plan.source_id in part["sources"]]
+    return {
+        **task.told,
+        "sha256": sha256 or task.told["sha256"],
+        "encoding": task.plan.encoding,
+        "host_name": task.plan.host_name,
+        "host_basis": task.plan.host_basis,
+        "service_name": task.plan.service_name,
+        "zone": zone,
+        "zone_basis": basis,
+        **counted,
+        "parts": [part["path"] for part in mine],
+        "part_sha256": {part["path"]: part["sha256"] for part in mine},
+        "read_as": marks.read_as(task.plan),
+        "timed_as": marks.timed_as(task.plan),
+    }
+
+
+def _rows_of_small(batch: Sequence[Task], contents: Sequence[bytes], installed: Installed) -> Iterator[pl.DataFrame]:
+    """Read the sources of a batch, those that hold the same formats together."""
+    pairs = [(task.plan, data) for task, data in zip(batch, contents, strict=True)]
+    for plan, data in pairs:
+        if plan.parser:
+            yield from _parsed(plan, BytesIO(data), installed)
+    texts = sorted(((plan, data) for plan, data in pairs if not plan.parser), key=lambda pair: _alike(pair[0]))
+    for _, group in groupby(texts, key=lambda pair: _alike(pair[0])):
+        yield from _together([*group], installed)
+
+
+def _together(group: Sequence[tuple[SourcePlan, bytes]], installed: Installed) -> Iterator[pl.DataFrame]:
+    plan = group[0][0]
+    if len(group) == 1:
+        table = parse_or_recover(Block(0, group[0][1]), plan, installed)
+        yield finish(table, plan, Ongoing(), offset=0)[0]
+        return
+    read = parse_many([data for _, data in group], plan.formats, encoding=plan.encoding, newline=plan.newline)
+    tables = read.partition_by("_block", as_dict=True, maintain_order=True)
+    for number, (mine, data) in enumerate(group):
+        table = tables.get((number,))
+        if table is None:
+            continue
+        if (table["parser"] == UNRECOGNISED).any():
+            table = parse_or_recover(Block(0, data), mine, installed)
+        yield finish(table, mine, Ongoing(), offset=0)[0]
+
+
+def _alike(plan: SourcePlan) -> str:
+    return f"{marks.read_as(plan)} {plan.newline}" if not plan.formats else _format_key(plan)
+
+
+def _format_key(plan: SourcePlan) -> str:
+    told = plan.to_json()
+    return marks.digest({key: told[key] for key in ("formats", "encoding", "newline")})
+
+
+def _parsed(plan: SourcePlan, stream: BinaryIO, installed: Installed) -> Iterator[pl.DataFrame]:
+    """Read a source by a parser in Python."""
+    parser = installed[plan.parser]
+    assert not isinstance(parser, Format)
+    ongoing = Ongoing()
+    for table in parser.read(stream):
+        count = table.height
+        given = {name: table[name] for name in table.columns}
+        table = pl.DataFrame({
+            "line": pl.Series([0] * count, dtype=pl.UInt64),
+            "line_count": pl.Series([0] * count, dtype=pl.UInt32),
+            **given,
+        }).with_columns(_piece_of=pl.lit(None, pl.Int64), _block=pl.lit(0, pl.UInt32))
+        table = timed(table, parser.time) if "timestamp_text" in table.columns else table
+        rows, ongoing = finish(table, plan, ongoing, offset=0)
+        yield rows
+
+
+def build_large(case: Path, task: Task, stream: BinaryIO, installed: Installed, pool: Executor, ahead: int) -> dict[str, Any]:
+    """Read a large source block by block, a few in flight, and write a part for each 64 MiB of it."""
+    counted: Mapping[str, Any] = marks.NOTHING
+    written: list[Future[list[dict[str, Any]]]] = []
+    hashed = _Hashed(stream)
+    for offset, rows in _runs(task, _settled(task, hashed, installed, pool, ahead)):
+        counted = marks.added(counted, marks.tallies(rows).get(task.plan.source_id, marks.NOTHING))
+        name = f"{task.plan.source_id}-{offset:014d}"
+        written.append(pool.submit(write_parts, case, rows, name, _stamp([task]), installed))
+        if len(written) > 1:
+            written[-2].result()
+    parts = [part for one in written for part in one.result()]
+    return mark(task, counted, parts, sha256=hashed.hexdigest())
+
+
+def _settled(task: Task, stream: _Hashed, installed: Installed, pool: Executor, ahead: int) -> Iterator[tuple[int, int, pl.DataFrame]]:
+    """Read blocks on the pool and settle them in order: offset, size and rows of each."""
+    ongoing = Ongoing()
+    for block, table in _in_order(blocks(stream, task.plan), task.plan, installed, pool, ahead):
+        rows, ongoing = finish(table, task.plan, ongoing, offset=block.offset)
+        yield block.offset, len(block.data), rows
+
+
+def _in_order(
+    found: Iterable[Block], plan: SourcePlan, installed: Installed, pool: Executor, ahead: int
+) -> Iterator[tuple[Block, pl.DataFrame]]:
+    waiting: list[tuple[Block, Future[pl.DataFrame]]] = []
+    for block in found:
+        waiting.append((block, pool.submit(parse_or_recover, block, plan, installed)))
+        if len(waiting) > ahead:
+            first, table = waiting.pop(0)
+            yield first, table.result()
+    for block, table in waiting:
+        yield block, table.result()
+
+
+def _runs(task: Task, settled: Iterable[tuple[int, int, pl.DataFrame]]) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Gather blocks to runs of about `PART` bytes, cut where the offset passes a multiple of it."""
+    for _, run in groupby(settled, key=lambda one: one[0] // PART):
+        held = [*run]
+        yield held[0][0], pl.concat([rows for _, _, rows in held], how="diagonal_relaxed")
+
+
+def _stamp(batch: Sequence[Task]) -> str:
+    """Give eight hex digits for the plans that rows were written by, so that new parts lie beside the old ones."""
+    return marks.digest([[task.plan.source_id, marks.read_as(task.plan), marks.timed_as(task.plan)] for task in batch])[:8]
+
+
+class _Hashed:
+    """A stream that is hashed as it is read."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self._hash = stream, hashlib.sha256()
+
+    def read(self, size: int) -> bytes:
+        data = self._stream.read(size)
+        self._hash.update(data)
+        return data
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()

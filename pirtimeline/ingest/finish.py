@@ -1,0 +1,138 @@
+"""Rows as they were read to rows as they are kept: placed in their source, dated, with host and service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from pirtimeline.parsing import clock
+from pirtimeline.parsing.times import FIELDS
+from pirtimeline.parsing.pieces import OPEN
+from pirtimeline.parsing.plan import SourcePlan
+from pirtimeline.schema import EVENT_COLUMNS, STRUCTURE, TIME_BASIS, UNRECOGNISED, UTC
+
+_TIMES = {"timestamp_text": pl.String(), **FIELDS}
+_SETTLED = ("timestamp", "local_timestamp", "timestamp_text", "resolution_us", "not_before", "not_after", "time_basis")
+_REPEATED = (*_SETTLED, "parser", "envelope")
+
+
+@dataclass(frozen=True, slots=True)
+class Ongoing:
+    """What a source's next block needs to know of those before it."""
+
+    lines: int = 0
+    carry: clock.Carry | None = None
+    observed: clock.Carry | None = None
+    open_event: pl.DataFrame | None = None
+
+
+def finish(table: pl.DataFrame, plan: SourcePlan, ongoing: Ongoing, *, offset: int) -> tuple[pl.DataFrame, Ongoing]:
+    """Settle a block's rows.
+
+    Args:
+        table: what `blocks.parse` gave.
+        plan: the source's plan.
+        ongoing: what the block before left, `Ongoing()` for a source's first.
+        offset: the block's first byte in the source.
+
+    Returns:
+        The rows of the event table with `parser`, in order, and what the next block needs.
+    """
+    lines = int(table["line_count"].sum())
+    placed = _placed(table, plan.source_id, offset, ongoing.lines)
+    piece = placed["_piece_of"].is_not_null()
+    whole = placed.filter(~piece) if piece.any() else placed
+    settled, carry = clock.settle(_timed(whole), plan.rule, ongoing.carry)
+    settled, observed = _observed(settled, plan, ongoing.observed)
+    last = settled.filter(pl.col("parser") != STRUCTURE).tail(1)
+    open_event = last if last.height else ongoing.open_event
+    if piece.any():
+        pieces = _pieces(placed.filter(piece), settled, ongoing.open_event, plan.source_id)
+        settled = pl.concat([settled, pieces], how="diagonal_relaxed").sort("byte_offset")
+    kept = _noted(_named(settled, plan))
+    now = replace(ongoing, lines=ongoing.lines + lines, carry=carry, observed=observed, open_event=open_event)
+    return kept.select([name for name in kept.columns if not name.startswith("_")]), now
+
+
+def _placed(table: pl.DataFrame, source_id: str, offset: int, lines: int) -> pl.DataFrame:
+    return table.with_columns(
+        pl.lit(source_id).alias("source_id"),
+        (pl.col("byte_offset") + offset).cast(pl.UInt64).alias("byte_offset"),
+        pl.col("byte_length").cast(pl.UInt32),
+        (pl.col("line") + lines + 1).cast(pl.UInt64).alias("line"),
+        pl.lit(None, pl.String).alias("continues"),
+        pl.when(pl.col("_piece_of") == OPEN).then(OPEN).otherwise(pl.col("_piece_of") + offset).alias("_piece_of"),
+    )
+
+
+def _timed(table: pl.DataFrame) -> pl.DataFrame:
+    """Add the columns of time that no format of the block filled."""
+    missing = {name: dtype for name, dtype in _TIMES.items() if name not in table.columns}
+    return table.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in missing.items())
+
+
+def _observed(table: pl.DataFrame, plan: SourcePlan, carry: clock.Carry | None) -> tuple[pl.DataFrame, clock.Carry | None]:
+    """Settle what envelopes recorded, by the same clock."""
+    names = {name: f"_observed_{name.lstrip('_')}" for name in _TIMES}
+    if names["timestamp_text"] not in table.columns:
+        return table.with_columns(pl.lit(None, UTC).alias("observed_timestamp")), carry
+    seen = table.filter(pl.col(names["timestamp_text"]).is_not_null())
+    outer = seen.select("byte_offset", "parser", *[pl.col(theirs).alias(ours) for ours, theirs in names.items()])
+    settled, carry = clock.settle(outer, plan.rule, carry)
+    times = settled.select("byte_offset", observed_timestamp="timestamp")
+    return table.join(times, on="byte_offset", how="left", maintain_order="left"), carry
+
+
+def _pieces(pieces: pl.DataFrame, settled: pl.DataFrame, open_event: pl.DataFrame | None, source_id: str) -> pl.DataFrame:
+    """Let pieces repeat time, basis and parser of the event they belong to."""
+    events = [settled] if open_event is None else [open_event, settled]
+    repeated = [name for name in _REPEATED if name in settled.columns]
+    known = pl.concat([one.select(pl.col("byte_offset").cast(pl.Int64).alias("_piece_of"), *repeated) for one in events])
+    if open_event is not None:
+        pieces = pieces.with_columns(pl.col("_piece_of").replace(OPEN, open_event["byte_offset"][0]))
+    joined = pieces.drop([name for name in repeated if name in pieces.columns]).join(known, on="_piece_of", how="left", maintain_order="left")
+    return joined.with_columns(
+        pl.format("{}:{}", pl.lit(source_id), "_piece_of").alias("continues"),
+        pl.col("parser").fill_null(UNRECOGNISED),
+        pl.col("time_basis").fill_null(pl.lit("undated", TIME_BASIS)),
+    )
+
+
+def _named(table: pl.DataFrame, plan: SourcePlan) -> pl.DataFrame:
+    """Fill host and service where the text names none."""
+    said = pl.col("parser") != STRUCTURE
+    fills = [
+        pl.when(said).then(pl.coalesce(_or_null(table, name), pl.lit(value, pl.String))).alias(name)
+        for name, value in (("host_name", plan.host_name), ("service_name", plan.service_name))
+    ]
+    kind = pl.when(said & (pl.col("parser") != UNRECOGNISED)).then(_or_null(table, "event_kind").fill_null("event"))
+    return table.with_columns(*fills, kind.alias("event_kind"))
+
+
+def _or_null(table: pl.DataFrame, name: str) -> pl.Expr:
+    return pl.col(name) if name in table.columns else pl.lit(None, EVENT_COLUMNS[name])
+
+
+def _noted(table: pl.DataFrame) -> pl.DataFrame:
+    """Add our own remarks to `extra`, under `pir_note`."""
+    if "_note" not in table.columns or not table["_note"].is_not_null().any():
+        return table
+    note = pl.struct(pir_note="_note").struct.json_encode()
+    return table.with_columns(
+        pl.when(pl.col("_note").is_not_null()).then(join_objects(_or_null(table, "extra"), note)).otherwise(_or_null(table, "extra")).alias("extra")
+    )
+
+
+def join_objects(first: pl.Expr, second: pl.Expr) -> pl.Expr:
+    """Join two JSON objects given as text; null or empty ones add nothing.
+
+    Example:
+        >>> pl.select(join_objects(pl.lit('{"a":1}'), pl.lit('{"b":2}'))).item()
+        '{"a":1,"b":2}'
+    """
+    empty = first.is_null() | (first == "{}")
+    both = pl.concat_str(first.str.strip_suffix("}"), pl.lit(","), second.str.strip_prefix("{"))
+    return pl.when(second.is_null() | (second == "{}")).then(first).when(empty).then(second).otherwise(both)
+
+

@@ -1,0 +1,118 @@
+"""What a commit mark says of a source: the JSON of `sources/*.jsonl`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from pirtimeline.parsing.plan import SourcePlan
+from pirtimeline.schema import STRUCTURE, UNRECOGNISED
+
+
+def digest(value: object) -> str:
+    """Give twelve hex digits that stand for a JSON value.
+
+    Example:
+        >>> digest({"zone": "UTC"}) == digest({"zone": "UTC"})
+        True
+    """
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode("utf-8", "replace")).hexdigest()[:12]
+
+
+def read_as(plan: SourcePlan) -> str:
+    """Digest what decides how a source is read: a change means that its evidence is read again."""
+    told = plan.to_json()
+    return digest({key: told[key] for key in ("formats", "parser", "encoding", "newline", "host", "service")})
+
+
+def timed_as(plan: SourcePlan) -> str:
+    """Digest what decides how a source is dated: a change means that its parts are written anew from the old ones."""
+    return digest(plan.rule.to_dict())
+
+
+def tallies(rows: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """Count what commit marks say of the sources of a table of rows.
+
+    Returns:
+        Source id -> `parsers`, `events`, `rejects`, `rejected_bytes`, `first_timestamp`, `last_timestamp`, `lines`,
+        `time_bases` (of the dated events).
+    """
+    event = pl.col("continues").is_null() & (pl.col("parser") != STRUCTURE)
+    reject = event & (pl.col("parser") == UNRECOGNISED)
+    by_source = rows.group_by("source_id").agg(
+        events=event.sum(),
+        rejects=reject.sum(),
+        rejected_bytes=pl.col("byte_length").cast(pl.Int64).filter(pl.col("parser") == UNRECOGNISED).sum(),
+        lines=pl.col("line_count").cast(pl.Int64).sum(),
+        first_timestamp=pl.col("timestamp").filter(event).min(),
+        last_timestamp=pl.col("timestamp").filter(event).max(),
+    )
+    parsers = _counts(rows.filter(event), "parser")
+    bases = _counts(rows.filter(event & pl.col("timestamp").is_not_null()), "time_basis")
+    return {
+        row["source_id"]: {
+            "parsers": parsers.get(row["source_id"], {}),
+            **{key: row[key] for key in ("events", "rejects", "rejected_bytes", "lines")},
+            "first_timestamp": stamp(row["first_timestamp"]),
+            "last_timestamp": stamp(row["last_timestamp"]),
+            "time_bases": bases.get(row["source_id"], {}),
+        }
+        for row in by_source.iter_rows(named=True)
+    }
+
+
+def _counts(rows: pl.DataFrame, column: str) -> dict[str, dict[str, int]]:
+    counted = rows.group_by("source_id", pl.col(column).cast(pl.String)).len().sort("source_id", column)
+    found: dict[str, dict[str, int]] = {}
+    for source_id, name, count in counted.iter_rows():
+        found.setdefault(source_id, {})[name] = count
+    return found
+
+
+def added(one: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Add the tallies of two runs of one source."""
+    firsts = [stamp for stamp in (one["first_timestamp"], more["first_timestamp"]) if stamp]
+    lasts = [stamp for stamp in (one["last_timestamp"], more["last_timestamp"]) if stamp]
+    return {
+        **{key: _summed(one[key], more[key]) for key in ("parsers", "time_bases")},
+        **{key: one[key] + more[key] for key in ("events", "rejects", "rejected_bytes", "lines")},
+        "first_timestamp": min(firsts, default=None),
+        "last_timestamp": max(lasts, default=None),
+    }
+
+
+NOTHING: Mapping[str, Any] = {
+    "parsers": {},
+    "events": 0,
+    "rejects": 0,
+    "rejected_bytes": 0,
+    "lines": 0,
+    "first_timestamp": None,
+    "last_timestamp": None,
+    "time_bases": {},
+}
+"""The tallies of no rows."""
+
+
+def _summed(one: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
+    return {name: one.get(name, 0) + more.get(name, 0) for name in sorted({*one, *more})}
+
+
+def stamp(time: datetime | None) -> str | None:
+    """Write a UTC time as ISO 8601 to the microsecond."""
+    return None if time is None else time.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def zone_of(plan: SourcePlan, bases: Mapping[str, int]) -> tuple[str | None, str | None]:
+    """Say which zone a source was read in, and how that is known; none where the text carries it."""
+    told = plan.rule.to_dict()
+    if not bases:
+        return None, None
+    if set(bases) == {"explicit"}:
+        return None, "explicit"
+    return told.get("zone") or "UTC", told.get("zone_basis") or "zone_assumed"

@@ -1,0 +1,69 @@
+"""Rows to parts: one file for each parser, every one with the columns its parser declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pirtimeline.ingest.finish import join_objects
+from pirtimeline.parsing.columns import OWN_TYPES
+from pirtimeline.parsing.plugin import Format, Parser
+from pirtimeline.schema import EVENT_COLUMNS
+from pirtimeline.store import write_part
+
+
+def write_parts(case: Path, rows: pl.DataFrame, name: str, stamp: str, installed: Mapping[str, Format | Parser]) -> list[dict[str, Any]]:
+    """Write rows, a part for each parser among them.
+
+    Args:
+        case: the case's folder.
+        rows: rows of the event table with `parser`, in order.
+        name: what the parts' names begin with: first source and first byte.
+        stamp: what tells the plan they were written by.
+        installed: formats and parsers by name, for the columns they declare.
+
+    Returns:
+        For each part its `path`, `sha256` and the `sources` that have rows in it.
+    """
+    written = []
+    for parser, table in sorted(rows.partition_by("parser", as_dict=True, maintain_order=True).items()):
+        kept = with_own_columns(table, own_columns(installed.get(str(parser[0]))))
+        path, sha256 = write_part(case, f"{name}-{stamp}", kept)
+        written.append({"path": path, "sha256": sha256, "sources": set(table["source_id"].unique())})
+    return written
+
+
+def own_columns(parser: Format | Parser | None) -> dict[str, pl.DataType]:
+    """Give the columns that a parser declares beyond the event table."""
+    if parser is None:
+        return {}
+    if isinstance(parser, Format):
+        return {name: OWN_TYPES[kind] for name, kind in parser.columns.items()}
+    return dict(parser.columns)
+
+
+def with_own_columns(table: pl.DataFrame, own: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """Give a table the columns its parser declares; what an envelope around it declares goes to `extra`."""
+    strange = [name for name in table.columns if name not in EVENT_COLUMNS and name != "parser" and name not in own]
+    told = [name for name in strange if table[name].null_count() < table.height]
+    if told:
+        table = table.with_columns(join_objects(_outer_object(table, told), _extra(table)).alias("extra"))
+    missing = [pl.lit(None, dtype).alias(name) for name, dtype in own.items() if name not in table.columns]
+    return table.drop(strange).with_columns(*missing, *[pl.col(n).cast(t, strict=False) for n, t in own.items() if n in table.columns])
+
+
+def _outer_object(table: pl.DataFrame, names: list[str]) -> pl.Expr:
+    """Write columns as a JSON object, without those that are null."""
+    pairs = [
+        pl.concat_str(pl.lit(f'"{name}":'), pl.struct(pl.col(name).alias("v")).struct.json_encode().str.slice(5).str.head(-1))
+        for name in names
+    ]
+    set_pairs = [pl.when(pl.col(name).is_not_null()).then(pair) for name, pair in zip(names, pairs, strict=True)]
+    return pl.concat_str(pl.lit("{"), pl.concat_str(set_pairs, separator=",", ignore_nulls=True), pl.lit("}"))
+
+
+def _extra(table: pl.DataFrame) -> pl.Expr:
+    return pl.col("extra") if "extra" in table.columns else pl.lit(None, pl.String)

@@ -1,0 +1,276 @@
+"""Evidence to case: survey, plan, then every source read, written and committed; what is committed is not read again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pirtimeline import evidence, store
+from pirtimeline.errors import CaseError, SourceError
+from pirtimeline.ingest import marks
+from pirtimeline.ingest.batches import Task, batches, build_large, build_small
+from pirtimeline.ingest.declare import declare
+from pirtimeline.ingest.redate import redate
+from pirtimeline.parsing.plan import SourcePlan, plan_from_json
+from pirtimeline.parsing.plugin import Format, Parser
+from pirtimeline.parsing.registry import installed as installed_parsers
+from pirtimeline.parsing.splitting import BLOCK
+from pirtimeline.parsing.survey import Looked, survey
+from pirtimeline.settings import Settings, read_settings, write_settings
+
+Installed = Mapping[str, Format | Parser]
+Progress = Callable[[str, int], None]
+
+STALE = ("findings.parquet", "timeline.parquet", "duplicates.parquet", "report.json")
+"""What a change of the events makes stale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run did: the sources as committed, what was skipped, and whether anything changed."""
+
+    sources: tuple[Mapping[str, Any], ...]
+    skipped: tuple[Mapping[str, Any], ...] = ()
+    changed: bool = False
+    settings: Settings = field(default_factory=Settings)
+
+    @property
+    def rejected_share(self) -> float:
+        """Give the share of bytes that no format reads."""
+        total = sum(one["size_bytes"] for one in self.sources)
+        return sum(one["rejected_bytes"] for one in self.sources) / total if total else 0.0
+
+    def summary(self) -> dict[str, Any]:
+        """Give it as JSON."""
+        return {
+            "sources": len(self.sources),
+            "events": sum(one["events"] for one in self.sources),
+            "rejects": sum(one["rejects"] for one in self.sources),
+            "size_bytes": sum(one["size_bytes"] for one in self.sources),
+            "rejected_share": round(self.rejected_share, 6),
+            "zone_assumed": list(self.assumed),
+            "skipped": [dict(one) for one in self.skipped],
+            "changed": self.changed,
+        }
+
+    @property
+    def assumed(self) -> tuple[str, ...]:
+        """Name the sources some of whose events were dated on the assumption that their clock showed UTC."""
+        return tuple(one["paths"][0] for one in self.sources if one["time_bases"].get("zone_assumed"))
+
+
+def ingest(
+    case: str | Path,
+    said: Settings,
+    *,
+    workers: int | None = None,
+    limits: evidence.Limits | None = None,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Bring a case up to its evidence and to what is declared.
+
+    Args:
+        case: the case's folder; made where it is not there.
+        said: what was declared now; it is laid over what the case holds already.
+        workers: how many blocks are read at a time; all cores by default.
+        limits: how far unpacking may go.
+        progress: told the path of each source and its bytes as they are done.
+
+    Raises:
+        SourceError: the evidence cannot be read or holds nothing.
+        CaseError: the folder is not a case, cannot be written, or a declaration makes no sense.
+        FormatError: a format given by `parser_folders` breaks a rule.
+    """
+    path = Path(case)
+    with store.writing(path):
+        settings = read_settings(path).merged(said)
+        installed = installed_parsers([Path(folder) for folder in settings.parser_folders])
+        work = _prepared(path, settings, installed, limits or evidence.Limits())
+        changed = _build(path, work, installed, workers or os.cpu_count() or 1, progress)
+        changed |= store.write_bytes(path / "case.toml", write_settings(settings))
+    if changed:
+        _drop_stale(path)
+    return Outcome(tuple(store.read_sources(path)), tuple(work.skipped), changed, settings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is to be done: sources in the order of the evidence, and what was skipped."""
+
+    tasks: tuple[Task, ...]
+    skipped: tuple[Mapping[str, Any], ...]
+    settings: Settings
+
+
+def _prepared(case: Path, settings: Settings, installed: Installed, limits: evidence.Limits) -> _Work:
+    """Survey the evidence, or take the plan as it stands where neither evidence nor formats changed."""
+    if not settings.evidence:
+        raise CaseError("no evidence was named", at=case, hint="name files, folders or archives of logs")
+    known = _known(case, settings, installed)
+    return known if known is not None else _surveyed(case, settings, installed, limits)
+
+
+def _known(case: Path, settings: Settings, installed: Installed) -> _Work | None:
+    """Take the plan as it stands where evidence, formats and what decides how it is read are as they were."""
+    custody, plan = store.read_json(case / "evidence.json"), store.read_json(case / "plan.json")
+    committed = {one["source_id"]: one for one in store.read_sources(case)}
+    if not plan or set(plan) - set(committed):
+        return None
+    same = _fingerprint(case, settings)
+    if same is not None and (custody.get("fingerprint"), custody.get("read_with")) != (same, _read_with(settings, installed)):
+        return None
+    tasks = []
+    for source_id, told in plan.items():
+        before = plan_from_json(source_id, told, installed)
+        tasks.append(Task(declare(before, settings, committed[source_id]["paths"]), committed[source_id]))
+    store.write_json(case / "plan.json", {task.plan.source_id: task.plan.to_json() for task in tasks})
+    return _Work(tuple(tasks), tuple(custody.get("skipped", ())), settings)
+
+
+def _fingerprint(case: Path, settings: Settings) -> str | None:
+    """Tell the evidence by path, size and mtime; None where it is no longer there and the case stands without it."""
+    try:
+        return marks.digest(evidence.fingerprint(evidence.ordered(settings.evidence), exclude=[case]))
+    except SourceError:
+        if any(Path(one).exists() for one in settings.evidence) or not (case / "plan.json").is_file():
+            raise
+        return None
+
+
+def _read_with(settings: Settings, installed: Installed) -> str:
+    """Digest what decides how evidence is read, beyond the evidence itself."""
+    formats = [repr(replace(one, samples=(), origin="")) if isinstance(one, Format) else name for name, one in installed.items()]
+    return marks.digest([settings.hosts, settings.services, settings.parsers, formats])
+
+
+def _surveyed(case: Path, settings: Settings, installed: Installed, limits: evidence.Limits) -> _Work:
+    """Look at all evidence and write down the plan."""
+    walk = evidence.walk(evidence.ordered(settings.evidence), limits=limits, exclude=[case])
+    found = survey(walk, installed, forced=settings.parsers)
+    walk.require()
+    tasks = [_task(looked, found.plans[looked.source.source_id], settings) for looked in found.looked]
+    kept = _kept_plans(case, {task.plan.source_id for task in tasks}, installed)
+    plans = {task.plan.source_id: task.plan.to_json() for task in tasks}
+    store.write_json(case / "plan.json", {**kept, **plans})
+    custody = {**_custody(walk), "fingerprint": _fingerprint(case, settings), "read_with": _read_with(settings, installed)}
+    store.write_json(case / "evidence.json", custody)
+    return _Work(tuple(tasks), tuple(walk.custody["skipped"]), settings)
+
+
+def _custody(walk: evidence.Walk) -> dict[str, Any]:
+    """Say what was handed over; a folder has no name of its own, since a copy of it may be called otherwise."""
+    told = walk.custody
+    named = [{**one, "path": one["path"] if one["size_bytes"] is not None else "."} for one in told["arguments"]]
+    return {**told, "arguments": named}
+
+
+def _task(looked: Looked, plan: SourcePlan, settings: Settings) -> Task:
+    """Lay what was declared over a plan, and say what the commit mark knows before the source is read."""
+    source = looked.source
+    told = {
+        "source_id": source.source_id,
+        "identity": source.identity,
+        "sha256": source.sha256,
+        "paths": list(looked.paths),
+        "size_bytes": source.size_bytes,
+        "mtime": marks.stamp(looked.mtime),
+        "truncated": source.truncated or None,
+        "place": evidence.place_json(source.place, evidence.ordered(settings.evidence)),
+    }
+    return Task(declare(plan, settings, looked.paths), told)
+
+
+def _kept_plans(case: Path, found: set[str], installed: Installed) -> dict[str, Any]:
+    """Keep the plans of sources that the case holds and that are no longer in the evidence."""
+    plan = store.read_json(case / "plan.json")
+    committed = {one["source_id"] for one in store.read_sources(case)}
+    return {source_id: told for source_id, told in plan.items() if source_id in committed - found}
+
+
+def _build(case: Path, work: _Work, installed: Installed, workers: int, progress: Progress | None) -> bool:
+    """Read what is not committed, date anew what is dated otherwise now; tell whether anything changed."""
+    changed = _drop_outdated(case, work)
+    by_id = {task.plan.source_id: task for task in work.tasks}
+    for name, batch in store.read_batches(case).items():
+        changed |= _brought_up(case, name, batch, by_id, installed)
+    committed = {one["source_id"] for one in store.read_sources(case)}
+    groups = [tuple(task for task in batch if task.plan.source_id not in committed) for batch in batches(work.tasks)]
+    todo = [batch for batch in groups if batch]
+    with ThreadPoolExecutor(workers) as pool:
+        for done in _read(case, todo, work.settings, installed, pool, workers):
+            store.commit(case, done)
+            for one in done if progress else ():
+                progress(one["paths"][0], one["size_bytes"])
+    return changed or bool(todo)
+
+
+def _drop_outdated(case: Path, work: _Work) -> bool:
+    """Take back the commit marks of batches with a source that is to be read otherwise than it was."""
+    wanted = {task.plan.source_id: marks.read_as(task.plan) for task in work.tasks}
+    dropped = False
+    for name, batch in store.read_batches(case).items():
+        if any(wanted.get(one["source_id"], one["read_as"]) != one["read_as"] for one in batch):
+            (case / "sources" / name).unlink()
+            dropped = True
+    return dropped
+
+
+def _brought_up(case: Path, name: str, batch: list[dict[str, Any]], tasks: Mapping[str, Task], installed: Installed) -> bool:
+    """Bring a committed batch up to its plan: times, paths, place."""
+    mine = {one["source_id"]: tasks[one["source_id"]] for one in batch if one["source_id"] in tasks}
+    told = [{**one, **_renewed(one, mine.get(one["source_id"]))} for one in batch]
+    late = {key for key, task in mine.items() if marks.timed_as(task.plan) != next(o for o in batch if o["source_id"] == key)["timed_as"]}
+    told = redate(case, told, {key: mine[key] for key in late}, installed) if late else told
+    if told == batch:
+        return False
+    store.commit(case, told)
+    return True
+
+
+def _renewed(one: Mapping[str, Any], task: Task | None) -> dict[str, Any]:
+    """Take over what a later look at the evidence says of a committed source."""
+    keys = ("paths", "mtime", "place", "truncated")
+    return {} if task is None else {key: task.told[key] for key in keys if key in task.told}
+
+
+def _read(
+    case: Path, todo: Sequence[tuple[Task, ...]], settings: Settings, installed: Installed, pool: ThreadPoolExecutor, workers: int
+) -> Iterator[list[dict[str, Any]]]:
+    """Read batches in the order of the evidence, a few in flight; give what is to be committed of each."""
+    arguments = evidence.ordered(settings.evidence)
+    places = {evidence.place_from_json(task.told["place"], arguments): task for batch in todo for task in batch}
+    batch_of = {task.plan.source_id: number for number, batch in enumerate(todo) for task in batch}
+    held: dict[int, dict[str, bytes]] = {}
+    waiting: list[Future[list[dict[str, Any]]]] = []
+    for place, stream in evidence.read(places):
+        task = places[place]
+        number = batch_of[task.plan.source_id]
+        if task.size > BLOCK and not task.plan.parser:
+            yield [build_large(case, task, stream, installed, pool, workers)]
+            continue
+        contents = held.setdefault(number, {})
+        contents[task.plan.source_id] = _checked(stream.read(), task)
+        if len(contents) == len(todo[number]):
+            ready = [contents[one.plan.source_id] for one in todo[number]]
+            waiting.append(pool.submit(build_small, case, todo[number], ready, installed))
+            del held[number]
+        if len(waiting) > workers:
+            yield waiting.pop(0).result()
+    for future in waiting:
+        yield future.result()
+
+
+def _checked(data: bytes, task: Task) -> bytes:
+    """Make sure that a source is what the survey saw."""
+    if len(data) != task.size:
+        raise SourceError("the evidence changed while it was read", at=task.plan.path, hint="copy it first, then run again")
+    return data
+
+
+def _drop_stale(case: Path) -> None:
+    for name in STALE:
+        (case / name).unlink(missing_ok=True)

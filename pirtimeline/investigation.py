@@ -1,0 +1,122 @@
+"""A case's events to its findings, facts and timeline: the signatures, the analysis, and the files they are kept in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+
+from pirtimeline import analysis, signatures, store
+from pirtimeline.case import Case
+from pirtimeline.schema import DUPLICATE_COLUMNS, FINDING_COLUMNS, TIMELINE_COLUMNS
+from pirtimeline.settings import Settings
+from pirtimeline.timeline import timeline
+
+NOTES = "decisions.yaml"
+"""What people decided and noted, beside the case's tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Investigation:
+    """What was found out: the facts, and the tables as they stand in the case."""
+
+    facts: analysis.Facts
+    findings: pl.DataFrame
+    timeline: pl.DataFrame
+    changed: bool
+
+
+def investigate(case: Case) -> Investigation:
+    """Match the signatures, analyse, curate the timeline; write `findings`, `duplicates`, `timeline` and `report.json`.
+
+    Raises:
+        SignatureError: a rule of the case's folders cannot be read or compiled.
+    """
+    rules = load_rules(case.settings)
+    events = case.events()
+    copies = analysis.duplicates(events, case.sources)
+    own = {name: case.events(name) for name in _parsers_with_own_columns(case)}
+    found = signatures.match(events, rules, copies=copies.lazy(), own=own)
+    inputs = analysis.Inputs(
+        events=events,
+        findings=found.findings,
+        hits=found.hits,
+        rules=rule_table(rules),
+        sources=case.sources,
+        notes=notes(case.path),
+        duplicates=copies,
+    )
+    facts = analysis.analyse(inputs, window=window(case.settings), incident=case.settings.incident or None)
+    entries = timeline(facts, inputs)
+    changed = _write(case.path, facts, copies, entries)
+    return Investigation(facts, facts.findings, entries, changed)
+
+
+def load_rules(settings: Settings) -> signatures.Rules:
+    """Load our own catalogue and the rules of the case's folders."""
+    folders = [Path(one) for one in settings.signature_folders]
+    return signatures.load(folders, fields=[Path(one) for one in settings.field_folders])
+
+
+def window(settings: Settings) -> tuple[datetime, datetime] | None:
+    """Give the incident's window where the analyst named it; an end that was not named is a day after the start."""
+    if settings.start is None:
+        return None
+    start = settings.start.astimezone(UTC)
+    return start, (settings.end or start + timedelta(days=1)).astimezone(UTC)
+
+
+def rule_table(rules: signatures.Rules) -> pl.DataFrame:
+    """Lay the signatures out as the analysis reads them: `signature_id`, `title`, `severity`, `role`, `asks`."""
+    rows = [(key, one.title, one.level, one.role, one.asks) for key, one in rules.headers().items()]
+    names = ("signature_id", "title", "severity", "role", "asks")
+    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+
+
+def decisions(case: Path) -> dict[str, Any]:
+    """Read what people decided and noted; nothing where they did not."""
+    path = case / NOTES
+    told = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else None
+    return dict(told) if isinstance(told, Mapping) else {}
+
+
+def notes(case: Path) -> pl.DataFrame:
+    """Give the notes that people added to a case: `timestamp` (UTC), `text`."""
+    rows = [(one["timestamp"], one["text"]) for one in decisions(case).get("notes", ())]
+    table = pl.DataFrame(rows, schema={"timestamp": pl.String, "text": pl.String}, orient="row")
+    return table.with_columns(pl.col("timestamp").str.to_datetime(time_unit="us", time_zone="UTC")).sort("timestamp", "text")
+
+
+def add_note(case: Path, at: datetime, text: str) -> None:
+    """Add a note to a case: an entry of the timeline that only a person knows."""
+    told = decisions(case)
+    known = [*told.get("notes", ()), {"timestamp": at.astimezone(UTC).isoformat(timespec="microseconds"), "text": text}]
+    told["notes"] = sorted(known, key=lambda one: (one["timestamp"], one["text"]))
+    store.write_bytes(case / NOTES, yaml.safe_dump(told, allow_unicode=True, sort_keys=True).encode())
+
+
+def _parsers_with_own_columns(case: Case) -> list[str]:
+    from pirtimeline.ingest.parts import own_columns
+    from pirtimeline.parsing.registry import installed
+
+    known = installed([Path(folder) for folder in case.settings.parser_folders])
+    there = {name for one in case.sources for name in one["parsers"]}
+    return sorted(name for name in there if own_columns(known.get(name)))
+
+
+def _write(case: Path, facts: analysis.Facts, copies: pl.DataFrame, entries: pl.DataFrame) -> bool:
+    tables = (
+        ("duplicates.parquet", copies, DUPLICATE_COLUMNS),
+        ("findings.parquet", facts.findings, FINDING_COLUMNS),
+        ("timeline.parquet", entries, TIMELINE_COLUMNS),
+    )
+    before = [(case / name).read_bytes() if (case / name).is_file() else None for name, _, _ in tables]
+    for name, table, columns in tables:
+        store.write_table(case / name, table.select(pl.col(key).cast(dtype) for key, dtype in columns.items()))
+    after = [(case / name).read_bytes() for name, _, _ in tables]
+    return store.write_json(case / "report.json", facts.to_json()) or before != after

@@ -1,0 +1,108 @@
+"""Events of the samples as evidence for zones, hosts and years: what each source says of its own time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+
+import polars as pl
+
+from pirtimeline.parsing.blocks import parse_many
+from pirtimeline.parsing.lines import lines_of
+from pirtimeline.parsing.plan import SourcePlan
+from pirtimeline.schema import STRUCTURE, UNRECOGNISED
+
+TOGETHER = 16 << 20
+"""Bytes of samples that are read together."""
+
+COLUMNS: Mapping[str, pl.DataType] = {
+    "source_id": pl.String(),
+    "byte_offset": pl.UInt64(),
+    "timestamp_text": pl.String(),
+    "local": pl.Datetime("us"),
+    "offset_s": pl.Int32(),
+    "zone_word": pl.String(),
+    "lacks": pl.String(),
+    "ambiguous": pl.Boolean(),
+    "trace_id": pl.String(),
+    "host_name": pl.String(),
+    "epoch_us": pl.Int64(),
+}
+
+Piece = tuple[SourcePlan, int, bytes]
+
+
+def clue_events(pieces: Sequence[Piece]) -> pl.DataFrame:
+    """Read pieces of sources for what their events say of time and host.
+
+    Args:
+        pieces: plan, offset and bytes of each piece; one from further in begins in the middle of a line.
+
+    Returns:
+        A row an event in the order of sources and offsets, with `COLUMNS`. `epoch_us` is an instant (microseconds
+        since 1970) that stands inside an event beside the local time of the envelope around it; `local` is that of
+        the envelope then.
+    """
+    whole = [_from_line(*piece) for piece in pieces]
+    tables = [table for group in _groups(whole) for table in _read(group)]
+    table = pl.concat(tables, how="diagonal_relaxed") if tables else pl.DataFrame(schema=COLUMNS)
+    return table.select(_or_null(table, name, dtype) for name, dtype in COLUMNS.items()).sort("source_id", "byte_offset")
+
+
+def _from_line(plan: SourcePlan, offset: int, data: bytes) -> Piece:
+    """Begin a piece from further in at its first whole line."""
+    if not offset:
+        return plan, 0, data
+    lines = lines_of(data, plan.encoding, plan.newline)
+    begin = int(lines.offsets[1]) if len(lines.offsets) > 2 else len(data)
+    return plan, offset + begin, data[begin:]
+
+
+def _groups(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
+    """Put pieces of the same formats together, as far as they are not too much at once."""
+    ordered = sorted((one for one in pieces if one[2] and one[0].formats), key=lambda one: _alike(one[0]))
+    for _, alike in groupby(ordered, key=lambda one: _alike(one[0])):
+        held: list[Piece] = []
+        size = 0
+        for one in alike:
+            held.append(one)
+            size += len(one[2])
+            if size >= TOGETHER:
+                yield held
+                held, size = [], 0
+        if held:
+            yield held
+
+
+def _alike(plan: SourcePlan) -> str:
+    told = plan.to_json()
+    return repr([told[key] for key in ("formats", "encoding", "newline")])
+
+
+def _read(group: Sequence[Piece]) -> Iterator[pl.DataFrame]:
+    plan = group[0][0]
+    table = parse_many([data for _, _, data in group], plan.formats, encoding=plan.encoding, newline=plan.newline)
+    table = table.filter(~pl.col("parser").is_in([UNRECOGNISED, STRUCTURE]) & pl.col("_piece_of").is_null())
+    places = pl.DataFrame({
+        "_block": pl.Series(range(len(group)), dtype=pl.UInt32),
+        "source_id": [plan.source_id for plan, _, _ in group],
+        "_base": pl.Series([offset for _, offset, _ in group], dtype=pl.UInt64),
+    })
+    placed = table.join(places, on="_block", how="left", maintain_order="left").with_columns(pl.col("byte_offset") + pl.col("_base"))
+    yield _clues(placed) if "timestamp_text" in placed.columns else placed.select("source_id", "byte_offset")
+
+
+def _clues(table: pl.DataFrame) -> pl.DataFrame:
+    """Name what the clock is told, and set the instant inside an envelope beside the envelope's own time."""
+    names = {f"_{name}": name for name in ("local", "offset_s", "zone_word", "lacks", "ambiguous")}
+    if "_observed_local" not in table.columns:
+        return table.rename(names).select(name for name in COLUMNS if name in [*names.values(), *table.columns])
+    beside = pl.col("_observed_local").is_not_null() & pl.col("_offset_s").is_not_null()
+    epoch = pl.when(beside).then(pl.col("_local").dt.epoch("us") - pl.col("_offset_s").cast(pl.Int64) * 1_000_000)
+    shown = [pl.when(beside).then(pl.col(f"_observed{theirs}")).otherwise(pl.col(theirs)).alias(ours) for theirs, ours in names.items()]
+    kept = [name for name in ("source_id", "byte_offset", "timestamp_text", "trace_id", "host_name") if name in table.columns]
+    return table.select(*kept, *shown, epoch.alias("epoch_us"))
+
+
+def _or_null(table: pl.DataFrame, name: str, dtype: pl.DataType) -> pl.Expr:
+    return pl.col(name).cast(dtype) if name in table.columns else pl.lit(None, dtype).alias(name)

@@ -1,0 +1,96 @@
+"""A source's bytes to blocks: cut at the first event after each multiple of 16 MiB, wherever work is divided.
+
+What a block is depends on the source alone, so neither workers nor windows change it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+
+from pirtimeline.parsing.framing import REJECT, openings
+from pirtimeline.parsing.lines import lines_of
+from pirtimeline.parsing.plan import SourcePlan
+
+BLOCK = 16 << 20
+"""Bytes of a source between two blocks."""
+
+LOOK = 1 << 20
+"""Bytes that are looked through at a time for an event's first line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A run of a source's bytes; `within` says that it begins inside an event that began before it."""
+
+    offset: int
+    data: bytes
+    within: bool = False
+
+
+def blocks(stream: BinaryIO, plan: SourcePlan) -> Iterator[Block]:
+    """Cut a source into blocks, never holding more than two of them.
+
+    An event that is longer than a block is cut where it is: the next block then begins `within` it.
+    """
+    offset, held, within = 0, b"", False
+    boundary = BLOCK
+    while True:
+        held += _read(stream, boundary + BLOCK - offset - len(held))
+        if offset + len(held) <= boundary:
+            break
+        cut = first_event(held, boundary - offset, plan)
+        at = cut if cut is not None else _forced(held, plan)
+        yield Block(offset, held[:at], within)
+        within = cut is None
+        offset, held = offset + at, held[at:]
+        boundary = max(boundary + BLOCK, (offset // BLOCK + 1) * BLOCK)
+    if held or not offset:
+        yield Block(offset, held, within)
+
+
+def _read(stream: BinaryIO, count: int) -> bytes:
+    pieces = []
+    while count > 0 and (piece := stream.read(count)):
+        pieces.append(piece)
+        count -= len(piece)
+    return b"".join(pieces)
+
+
+def first_event(held: bytes, start: int, plan: SourcePlan) -> int | None:
+    """Find the first event that begins at or after a place; None where none does in what is held."""
+    at = _line_after(held, start, plan)
+    formats = [use.format for use in plan.formats]
+    while at < len(held):
+        end = _line_after(held, min(at + LOOK, len(held)), plan) if at + LOOK < len(held) else len(held)
+        lines = lines_of(held[at:end], plan.encoding, plan.newline)
+        opened = np.flatnonzero(openings(lines.text, formats) != REJECT)
+        if len(opened):
+            return at + int(lines.offsets[opened[0]])
+        at = end
+    return None
+
+
+def _line_after(held: bytes, start: int, plan: SourcePlan) -> int:
+    """Find the first line that begins at or after a place."""
+    end = ("\n" if plan.newline == "lf" else "\r").encode(plan.encoding)
+    step = len(end)
+    found = start - step if start >= step else -step
+    while (found := held.find(end, found if found >= 0 else 0)) >= 0:
+        if found % step == 0:
+            return found + step
+        found += 1
+    return len(held)
+
+
+def _forced(held: bytes, plan: SourcePlan) -> int:
+    """Cut inside an event: at a line's end where there is one, else between two characters."""
+    last = _line_after(held, len(held) - LOOK, plan)
+    if last < len(held):
+        return last
+    if plan.encoding == "utf-8":
+        return next((len(held) - back for back in range(1, 5) if held[-back] & 0xC0 != 0x80), len(held))
+    return len(held) // 4 * 4

@@ -1,0 +1,72 @@
+"""Formats by kind: how a line opens an event of one, and how its events are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import polars as pl
+
+from pirtimeline.parsing import json_lines, levels, times
+from pirtimeline.parsing.plugin import Format
+from pirtimeline.schema import SEVERITY
+
+Reader = Callable[[pl.Series, Format], pl.DataFrame]
+
+_LOOKS: Mapping[str, Callable[[pl.Expr], pl.Expr]] = {"json": json_lines.looks_like}
+_READS: Mapping[str, Reader] = {"json": json_lines.read}
+
+
+def opens(text: pl.Expr, one: Format) -> pl.Expr:
+    """Test whether a line opens an event of a format: its `starts`, else its patterns, and what its kind looks like."""
+    looks = [_LOOKS[one.kind](text)] if one.kind in _LOOKS else []
+    if one.starts:
+        return pl.all_horizontal([*looks, text.str.contains(one.starts)])
+    return pl.any_horizontal([text.str.contains(pattern.regex) for pattern in one.patterns] or looks)
+
+
+def read(texts: pl.Series, one: Format) -> pl.DataFrame:
+    """Read events of a structured kind.
+
+    Args:
+        texts: whole events, without their last line end.
+        one: a format of any kind but `lines`.
+
+    Returns:
+        One row a text in the same order: the columns that the format fills, `times.FIELDS`, and `_reject`: why a text
+        is not of the kind.
+    """
+    table = _READS[one.kind](texts, one)
+    table = table.with_columns(severity=_severity(one, table.columns))
+    if "timestamp_text" not in table.columns:
+        return table.drop("_time", "_severity", strict=False)
+    return timed(table, one.date_order or None).drop("_time", "_severity", strict=False)
+
+
+def _severity(one: Format, there: Sequence[str]) -> pl.Expr:
+    """Say how grave an event is: by the format's own words, ours, or the number that stood for it."""
+    text = pl.col("severity_text") if "severity_text" in there else pl.lit(None, pl.String)
+    own = {word.lower(): level for word, level in one.severity.items()}
+    mapped = [text.str.to_lowercase().replace_strict(own, default=None, return_dtype=SEVERITY)] if own else []
+    numbers = [pl.col("_severity").cast(SEVERITY, strict=False)] if "_severity" in there else []
+    return pl.coalesce(*mapped, *numbers, levels.severity(text))
+
+
+def timed(table: pl.DataFrame, order: str | None) -> pl.DataFrame:
+    """Add what `timestamp_text` says, each row read as its `_time` tells.
+
+    Example:
+        >>> rows = pl.DataFrame({"timestamp_text": ["0", "1970-01-01T00:00:01Z"], "_time": ["epoch_s", "iso8601"]})
+        >>> [at.second for at in timed(rows, None)["_local"]]
+        [0, 1]
+    """
+    names = table["_time"].drop_nulls().unique().sort().to_list()
+    if len(names) == 1:
+        return times.read(table, names[0], order=order)
+    rows = table.with_row_index("_at")
+    read = [
+        times.read(rows.filter(pl.col("_time") == name).select("_at", "timestamp_text"), name, order=order) for name in names
+    ]
+    if not read:
+        return table.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in times.FIELDS.items())
+    found = pl.concat(read).drop("timestamp_text")
+    return rows.join(found, on="_at", how="left", maintain_order="left").drop("_at")

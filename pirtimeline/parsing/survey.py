@@ -1,0 +1,201 @@
+"""The first, quick look at samples of every source, and the plan that it settles.
+
+A zone, a year or a host is often known only from another source, so all sources are looked at before one is read.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from fnmatch import fnmatchcase
+
+import polars as pl
+
+from pirtimeline.errors import FormatError
+from pirtimeline.evidence import Found, Source
+from pirtimeline.parsing import times, zones
+from pirtimeline.parsing.clock import TimeRule
+from pirtimeline.parsing.clues import clue_events
+from pirtimeline.parsing.detect import detect
+from pirtimeline.parsing.hosts import folder_hosts
+from pirtimeline.parsing.lines import encoding_of, newline_of
+from pirtimeline.parsing.plan import FormatUse, SourcePlan, ordered
+from pirtimeline.parsing.plugin import Format, Parser
+from pirtimeline.parsing.sampling import Sampled, sample_lines
+
+HEAD = 128 << 10
+"""Bytes of a source's beginning whose events are looked at for zones and hosts."""
+
+TAIL = 64 << 10
+"""Bytes of its end for the same."""
+
+SNIFF = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A source as the survey saw it: every path of its content, and pieces of it for a closer look."""
+
+    source: Source
+    paths: tuple[str, ...]
+    mtime: datetime
+    encoding: str
+    newline: str
+    parser: str
+    pieces: tuple[tuple[int, bytes], ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What the survey found: sources in the order of the evidence, and the plan of each."""
+
+    looked: tuple[Looked, ...]
+    plans: Mapping[str, SourcePlan]
+
+
+def survey(found: Iterable[Found], installed: Mapping[str, Format | Parser], *, forced: Sequence[tuple[str, str]] = ()) -> Survey:
+    """Look at every source and settle how each is read.
+
+    Args:
+        found: sources with samples, as the evidence gives them.
+        installed: formats and parsers by name.
+        forced: path glob -> format or parser that the analyst named for it.
+
+    Returns:
+        The sources, each content once, and plans whose time rules hold what the evidence shows; what the analyst
+        declares is laid over them by `declared.declare`.
+    """
+    looked: dict[str, Looked] = {}
+    lines = [*sample_lines(_sampled(found, installed, looked))]
+    samples = pl.concat(lines) if lines else pl.DataFrame(schema={"source_id": pl.String, "text": pl.String})
+    formats = [one for one in installed.values() if isinstance(one, Format)]
+    paths = {source_id: one.paths[0] for source_id, one in looked.items()}
+    uses = detect(samples, paths, formats) if samples.height else {}
+    plans = {source_id: _forced(_plan(one, uses.get(source_id, ())), forced, installed) for source_id, one in looked.items()}
+    return Survey(tuple(looked.values()), _inferred(looked, plans))
+
+
+def _sampled(found: Iterable[Found], installed: Mapping[str, Format | Parser], looked: dict[str, Looked]) -> Iterable[Sampled]:
+    """Note each source as it passes, and give the samples of those that are text and new."""
+    parsers = [one for one in installed.values() if not isinstance(one, Format)]
+    for one in found:
+        source_id = one.source.source_id
+        if source_id in looked:
+            looked[source_id] = _also_at(looked[source_id], one.source)
+            continue
+        looked[source_id] = _look(one, parsers)
+        if not looked[source_id].parser:
+            yield Sampled(source_id, one.samples, looked[source_id].encoding, looked[source_id].newline)
+
+
+def _look(found: Found, parsers: Sequence[Parser]) -> Looked:
+    source = found.source
+    head = found.samples[0][1][:SNIFF] if found.samples else b""
+    parser = next((one.name for one in parsers if one.sniff(head, source.path)), "")
+    encoding = encoding_of(head)
+    return Looked(source, (source.path,), source.mtime, encoding, newline_of(head, encoding), parser, _ends(found.samples))
+
+
+def _also_at(known: Looked, again: Source) -> Looked:
+    paths = tuple(sorted({*known.paths, again.path}))
+    return replace(known, paths=paths, mtime=min(known.mtime, again.mtime))
+
+
+def _ends(samples: Sequence[tuple[int, bytes]]) -> tuple[tuple[int, bytes], ...]:
+    """Keep the beginning and the end of what was sampled."""
+    if not samples:
+        return ()
+    first, last = samples[0][1], samples[-1]
+    if len(samples) == 1 and len(first) <= HEAD + TAIL:
+        return ((0, first),)
+    offset, tail = last
+    cut = max(len(tail) - TAIL, 0)
+    return ((0, first[:HEAD]), (offset + cut, tail[cut:]))
+
+
+def _plan(one: Looked, uses: tuple[FormatUse, ...]) -> SourcePlan:
+    rule = TimeRule(mtime=one.mtime, name_date=name_date(one.paths[0]))
+    return SourcePlan(
+        source_id=one.source.source_id,
+        path=one.paths[0],
+        formats=() if one.parser else uses,
+        parser=one.parser,
+        encoding=one.encoding,
+        newline=one.newline,
+        rule=rule,
+        inferred=rule,
+    )
+
+
+def _forced(plan: SourcePlan, forced: Sequence[tuple[str, str]], installed: Mapping[str, Format | Parser]) -> SourcePlan:
+    """Read a source by the format that the analyst named for it; the last glob that matches wins.
+
+    Raises:
+        FormatError: no such format is installed.
+    """
+    name = next((name for glob, name in reversed(forced) if fnmatchcase(plan.path, glob)), None)
+    if name is None:
+        return plan
+    if name not in installed:
+        near = difflib.get_close_matches(name, installed, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "pirtimeline parsers list shows what is installed"
+        raise FormatError(f"no format is called {name!r}", at="--parser", hint=hint)
+    one = installed[name]
+    if not isinstance(one, Format):
+        return replace(plan, parser=name, formats=())
+    known = next((use for use in plan.formats if use.format.name == name), FormatUse(one))
+    return replace(plan, parser="", formats=(known,))
+
+
+def _inferred(looked: Mapping[str, Looked], plans: Mapping[str, SourcePlan]) -> dict[str, SourcePlan]:
+    """Settle hosts, the order of dates, and zones, which may be known only from another source."""
+    pieces = [(plans[key], offset, data) for key, one in looked.items() for offset, data in one.pieces]
+    events = clue_events(pieces)
+    named = _named_hosts(events)
+    folders = folder_hosts({key: one.paths[0] for key, one in looked.items()})
+    orders = _date_orders(events)
+    shown = {key: _hosted(plan, named.get(key), folders.get(key)) for key, plan in plans.items()}
+    return {
+        key: replace(plan, date_order=orders.get(key, ""), formats=ordered(plan.formats, orders.get(key, "")))
+        for key, plan in shown.items()
+    }
+
+
+def _hosted(plan: SourcePlan, named: str | None, folder: str | None) -> SourcePlan:
+    """Say which host a source is of: the one its text names, else the folder that stands for one."""
+    if named:
+        return replace(plan, host_name=named, host_basis="text")
+    return replace(plan, host_name=folder, host_basis="folder" if folder else None)
+
+
+def _named_hosts(events: pl.DataFrame) -> dict[str, str]:
+    """Find the host that each source's text names, where it names one alone."""
+    named = events.filter(pl.col("host_name").is_not_null()).group_by("source_id").agg(pl.col("host_name").unique())
+    alone = named.filter(pl.col("host_name").list.len() == 1)
+    return {source_id: hosts[0] for source_id, hosts in alone.iter_rows()}
+
+
+def _date_orders(events: pl.DataFrame) -> dict[str, str]:
+    """Decide for each source how its dates of bare numbers are read."""
+    bare = events.filter(pl.col("ambiguous").is_not_null())
+    found = {key: times.date_order(table["timestamp_text"]) for (key,), table in bare.partition_by("source_id", as_dict=True, maintain_order=True).items()}
+    return {str(key): order for key, order in found.items() if order}
+
+
+def name_date(path: str) -> date | None:
+    """Find the date that a file's name carries.
+
+    Example:
+        >>> name_date("app1/catalina.2024-03-04.log"), name_date("catalina.out")
+        (datetime.date(2024, 3, 4), None)
+    """
+    found = re.findall(r"(?<!\d)((?:19|20)\d\d)[-._]?(0[1-9]|1[0-2])[-._]?(0[1-9]|[12]\d|3[01])(?!\d)", path.rpartition("/")[2])
+    for year, month, day in found:
+        try:
+            return date(int(year), int(month), int(day))
+        except ValueError:
+            continue
+    return None

@@ -1,0 +1,192 @@
+"""The case's files: written whole or not at all, read back, and swept of what no commit mark lists.
+
+A file is written under a name of its own, then renamed; one whose bytes are already there is left alone. Nothing needs
+a lock: an advisory one on the case's folder only tells whether another run still writes before parts are thrown away.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pirtimeline.errors import CaseError
+from pirtimeline.schema import EVENT_COLUMNS
+
+ROW_GROUP = 131_072
+"""Rows of a row group: small enough that a window's filter skips most of a part."""
+
+CONTENTS = ("case.toml", "evidence.json", "plan.json", "sources", "events")
+"""Names by which a folder is known to be a case."""
+
+
+def write_bytes(path: Path, data: bytes) -> bool:
+    """Write a file whole or not at all; leave it alone where it holds these bytes. Tell whether it was written.
+
+    Raises:
+        CaseError: the disk is full, or the place cannot be written.
+    """
+    if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
+        return False
+    own = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with own.open("wb") as out:
+            out.write(data)
+        own.replace(path)
+    except OSError as error:
+        own.unlink(missing_ok=True)
+        raise unwritable(path, error) from error
+    return True
+
+
+def unwritable(path: Path, error: OSError) -> CaseError:
+    """Say in words why a file of the case could not be written."""
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return CaseError(f"cannot write: {reason.lower()}", at=path, hint="free some space or name another --case")
+
+
+def write_json(path: Path, value: object) -> bool:
+    """Write a value as JSON that people can read, keys in the order they stand in."""
+    return write_bytes(path, (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "replace"))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; an empty one where the file is absent.
+
+    Raises:
+        CaseError: the file is not what we wrote.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        told: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise CaseError(f"cannot be read: {error}", at=path, hint="build the case again") from error
+    return told
+
+
+def write_table(path: Path, table: pl.DataFrame) -> str:
+    """Write a table as Parquet, whole or not at all, and give the SHA-256 of the file."""
+    buffer = io.BytesIO()
+    table.write_parquet(buffer, compression="zstd", compression_level=1, row_group_size=ROW_GROUP, statistics=True)
+    data = buffer.getvalue()
+    write_bytes(path, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def write_part(case: Path, name: str, table: pl.DataFrame) -> tuple[str, str]:
+    """Write rows of one parser as a part.
+
+    Args:
+        case: the case's folder.
+        name: the part's name, unique for its rows and for the plan they were written by.
+        table: rows with the column `parser`, all of one; columns that are missing are added as null.
+
+    Returns:
+        The part's path relative to the case, and the SHA-256 of the file.
+    """
+    relative = f"events/parser={table['parser'][0]}/{name}.parquet"
+    return relative, write_table(case / relative, conform(table.drop("parser")))
+
+
+def conform(table: pl.DataFrame) -> pl.DataFrame:
+    """Give a table every column of the event table in order and type, then its own further ones by name."""
+    own = sorted(name for name in table.columns if name not in EVENT_COLUMNS and not name.startswith("_"))
+    known = [
+        pl.col(name).cast(dtype) if name in table.columns else pl.lit(None, dtype).alias(name)
+        for name, dtype in EVENT_COLUMNS.items()
+    ]
+    return table.select(*known, *own)
+
+
+def read_sources(case: Path) -> list[dict[str, Any]]:
+    """Read the commit marks: every source of the case, in the order of their first path."""
+    files = sorted((case / "sources").glob("*.jsonl"))
+    rows = [json.loads(line) for file in files for line in file.read_text("utf-8").splitlines() if line]
+    return sorted(rows, key=lambda row: (row["paths"][0], row["source_id"]))
+
+
+def read_batches(case: Path) -> dict[str, list[dict[str, Any]]]:
+    """Read the commit marks by file: name of the mark -> its sources."""
+    files = sorted((case / "sources").glob("*.jsonl"))
+    return {file.name: [json.loads(line) for line in file.read_text("utf-8").splitlines() if line] for file in files}
+
+
+def commit(case: Path, sources: Sequence[Mapping[str, Any]]) -> str:
+    """Write the commit mark of sources that were written together, named after the first; give its name."""
+    name = f"{sources[0]['source_id']}.jsonl"
+    text = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in sources)
+    write_bytes(case / "sources" / name, text.encode("utf-8", "replace"))
+    return name
+
+
+def listed_parts(sources: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Name every part that a commit mark lists."""
+    return {part for one in sources for part in one["parts"]}
+
+
+def sweep(case: Path) -> None:
+    """Throw away parts that no commit mark lists and files half-written by runs that died."""
+    listed = listed_parts(read_sources(case))
+    for path in sorted((case / "events").glob("parser=*/*")):
+        if path.relative_to(case).as_posix() not in listed:
+            path.unlink(missing_ok=True)
+    for folder in sorted((case / "events").glob("parser=*")):
+        if not any(folder.iterdir()):
+            folder.rmdir()
+    for stray in [*case.glob(".*.tmp"), *case.glob("*/.*.tmp")]:
+        stray.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(case: Path) -> Iterator[None]:
+    """Hold the case while a run writes it; sweep it at the end unless another run still writes.
+
+    Raises:
+        CaseError: the folder holds something that is not a case.
+    """
+    if case.exists() and not case.is_dir():
+        raise CaseError("this is a file, not a case", at=case, hint="name another --case")
+    strangers = [one.name for one in case.iterdir()] if case.is_dir() else []
+    if strangers and not any(name in CONTENTS for name in strangers):
+        raise CaseError("this folder holds something that is not a case", at=case, hint="name an empty or a new folder")
+    try:
+        case.mkdir(parents=True, exist_ok=True)
+        held = os.open(case, os.O_RDONLY)
+    except OSError as error:
+        raise unwritable(case, error) from error
+    try:
+        alone = _shared(held)
+        yield
+        if alone is None or _alone(held):
+            sweep(case)
+    finally:
+        os.close(held)
+
+
+def _shared(held: int) -> bool | None:
+    """Tell other runs that this one writes; None where the system has no such lock."""
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    fcntl.flock(held, fcntl.LOCK_SH)
+    return True
+
+
+def _alone(held: int) -> bool:
+    import fcntl
+
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
