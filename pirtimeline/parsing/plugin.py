@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import BinaryIO, Protocol, runtime_checkable
 
 import polars as pl
@@ -17,10 +16,6 @@ CONTINUES = r"^(?:\s|$|Caused by:|\.\.\. \d+ more|(?:[a-z_$][\w$]*\.)+[A-Z][\w$]
 """Lines that by default belong to the event above: indented, blank, or part of a stack trace."""
 
 KINDS = ("lines", "json", "csv", "logfmt", "w3c", "cef", "leef", "xml")
-
-
-def _nothing() -> Mapping[str, str]:
-    return MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +63,10 @@ class Format:
     continues: str = CONTINUES
     envelope: str = ""
     inner: str = ""
-    severity: Mapping[str, str] = field(default_factory=_nothing)
-    fields: Mapping[str, str] = field(default_factory=_nothing)
-    columns: Mapping[str, str] = field(default_factory=_nothing)
-    options: Mapping[str, str] = field(default_factory=_nothing)
+    severity: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
     samples: tuple[Sample, ...] = ()
     generic: bool = False
     date_order: str = ""

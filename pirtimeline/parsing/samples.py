@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from pirtimeline.errors import FormatError
-from pirtimeline.parsing import columns, framing, structured
+from pirtimeline.parsing import columns, framing, structured, times
 from pirtimeline.parsing.formats import Fault, inspect, read_text, regex_fault
 from pirtimeline.parsing.plugin import Format, Sample
 
@@ -73,6 +73,10 @@ def _regex_faults(one: Format) -> Iterator[Fault]:
         if told := regex_fault(pattern.regex):
             hint = "the dialect is Rust's: https://docs.rs/regex; no look-around, no back-references"
             yield Fault(f"the regex does not compile: {told}", "pattern", number, "regex", hint)
+        try:
+            times.readings(pattern.time) if pattern.time else None
+        except FormatError as error:
+            yield Fault(error.what, "pattern", number, "time", error.hint)
 
 
 def _matching(one: Format, sample: Sample) -> list[int]:
