@@ -91,13 +91,15 @@ def _grounds(lines: pl.DataFrame, stamps: pl.DataFrame) -> dict[str, Ground]:
     table = lines.join(first_stamp.with_columns(stamped=pl.lit(True)), on="at", how="left", maintain_order="left")
     blank = ~text.str.contains(r"\S")
     starts = pl.col("at").filter(pl.col("piece") != pl.col("piece").shift()) if lines.height else pl.col("at")
+    owning = pl.col("claimed") & ~text.str.contains(r"^[{}\[\]]")  # an object in JSON has no lines of text below it
     described = table.group_by("source_id", maintain_order=True).agg(
         first=pl.col("at").filter(~blank).first(),
         eligible=(~text.str.contains(r"^(?:\s|$)") & ~pl.col("claimed")).sum(),
+        stamped=pl.col("stamped").is_not_null().sum(),
         begins=starts,
         plain=pl.col("at").filter(pl.col("stamped").is_null() & ~blank & ~pl.col("claimed")),
-        claimed=pl.col("at").filter(pl.col("claimed")),
-        claimed_when=pl.col("when").filter(pl.col("claimed")),
+        claimed=pl.col("at").filter(owning),
+        claimed_when=pl.col("when").filter(owning),
     )
     return {row["source_id"]: _ground(row) for row in described.iter_rows(named=True)}
 
@@ -106,6 +108,7 @@ def _ground(row: dict[str, object]) -> Ground:
     return Ground(
         first=int(str(row["first"])) if row["first"] is not None else -1,
         eligible=int(str(row["eligible"])),
+        stamped=int(str(row["stamped"])),
         begins=np.asarray(row["begins"], np.int64),
         plain=np.asarray(row["plain"], np.int64),
         claimed=np.asarray(row["claimed"], np.int64),
@@ -117,6 +120,7 @@ def _groups(stamps: pl.DataFrame) -> dict[str, list[Group]]:
     field = mark("w")
     letters = pl.col("before").str.extract_all(r"\pL{2,}").list.join(" ")
     address = pl.col("before_parts").str.contains(f"^{mark('A')}|^\\S+,? {mark('A')}")
+    address |= pl.col("after_parts").str.contains(f"^\\]\\s(?:\\S+\\s)?{mark('A')}")
     grouped = stamps.group_by(*_GROUP, maintain_order=True).agg(
         pl.col("full").all(),
         pl.col("at"),
@@ -126,6 +130,7 @@ def _groups(stamps: pl.DataFrame) -> dict[str, list[Group]]:
         marked=(_marked(pl.col("after_parts")) | pl.col("before_parts").str.contains(f"[{_CERTAIN}]")).mean(),
         bare=(~pl.col("after").str.contains(r"[\pL\d]")).mean(),
         enclosed=(address & pl.col("before").str.ends_with("[") & pl.col("after").str.starts_with("]")).mean() >= 0.9,
+        keyed=pl.col("before").str.contains(r"[:=]\s*[\[\"']?$").all(),
     )
     found: dict[str, list[Group]] = {}
     for row in grouped.iter_rows(named=True):

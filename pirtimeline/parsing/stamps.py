@@ -56,7 +56,9 @@ def find_stamps(lines: pl.DataFrame) -> pl.DataFrame:
     weak = [shape for shape in known if shape.lacks == "date" or shape.name in _EPOCHS]
     full = [shape for shape in known if shape not in weak]
     found = pl.concat([*_search(lines, full, _FULL, full=True), *_search(lines, weak, _WEAK, full=False)])
-    return _one_shape_a_mould(found).sort("at", "full", descending=[False, True])
+    first_full = pl.col("place").filter(pl.col("full")).first().over("at")
+    found = found.filter(pl.col("full") | (pl.col("place") < first_full).fill_null(True))
+    return _one_shape_a_mould(found.drop("place")).sort("at", "full", descending=[False, True])
 
 
 def _search(lines: pl.DataFrame, known: Sequence[Shape], coarse: str, *, full: bool) -> Iterator[pl.DataFrame]:
@@ -119,7 +121,7 @@ def _placed(found: pl.DataFrame, known: Sequence[Shape], *, full: bool) -> pl.Da
     names = pl.col("shapes").list.eval(
         pl.element().replace_strict(dict(enumerate(shape.name for shape in known)), return_dtype=pl.String)
     )
-    return table.select("at", "source_id", "stamp", "mould", "before", "after", "full", names)
+    return table.select("at", "source_id", "place", "stamp", "mould", "before", "after", "full", names)
 
 
 def _one_shape_a_mould(found: pl.DataFrame) -> pl.DataFrame:

@@ -8,7 +8,7 @@ with the others', as those of a second program do. A date that a message quotes 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ class Group:
     `at` are the numbers of the lines, `when` their times in seconds (NaN where unreadable), `fields` how many parts
     before the stamp vary like free text, `words` how many different texts they have, `marked` the share of lines with
     a level or another certain header part, `bare` the share with nothing after the stamp, `enclosed` whether
-    the stamp stands in brackets after an address.
+    the stamp stands in brackets beside an address, `keyed` whether it stands behind a key.
     """
 
     shape: str
@@ -39,6 +39,7 @@ class Group:
     marked: float
     bare: float
     enclosed: bool
+    keyed: bool
     at: Places
     when: Times
 
@@ -48,11 +49,12 @@ class Ground:
     """What a source's sample has besides groups: its `plain` lines (no stamp at all), where a sample piece `begins`.
 
     `first` is the first line that is not blank of the source's head, `eligible` the count of lines that could open an
-    event, `claimed` the lines that a named format opens and `claimed_when` their times.
+    event and `stamped` of those with a stamp, `claimed` the lines that a named format opens and `claimed_when` their times.
     """
 
     first: int
     eligible: int
+    stamped: int
     begins: Places
     plain: Places
     claimed: Places
@@ -89,6 +91,8 @@ def _viable(one: Group, ground: Ground) -> bool:
         return True
     if one.enclosed:
         return True
+    if one.keyed and one.words == 1 and len(one.at) >= 2:
+        return True
     steady = one.words <= max(3, len(one.at) * 0.2)
     return share >= 0.3 and steady and (one.fields <= 3 or len(one.at) >= 3)
 
@@ -101,19 +105,7 @@ def _without(one: Group, chosen: Sequence[Group]) -> Group | None:
         return one
     if kept.sum() <= len(one.at) * 0.2:
         return None
-    return Group(
-        shape=one.shape,
-        mould=one.mould,
-        prefix=one.prefix,
-        full=one.full,
-        fields=one.fields,
-        words=one.words,
-        marked=one.marked,
-        bare=one.bare,
-        enclosed=one.enclosed,
-        at=one.at[kept],
-        when=one.when[kept],
-    )
+    return replace(one, at=one.at[kept], when=one.when[kept])
 
 
 def _belongs(one: Group, chosen: Sequence[Group], ground: Ground) -> bool:
@@ -125,7 +117,10 @@ def _belongs(one: Group, chosen: Sequence[Group], ground: Ground) -> bool:
     score = _along(one, chosen, ground)
     score += 2 if one.marked >= 0.8 or one.enclosed else -1 if one.marked < 0.2 else 0
     score -= 3 if one.bare >= 0.5 else 0
-    score += 1 if len(one.at) >= 3 * _runs(one.at, ground) else 0
+    runs = _runs(one.at, ground)
+    score += 2 if len(one.at) >= 15 * runs else 1 if len(one.at) >= 5 * runs else 0
+    score += 1 if one.full and not any(group.full for group in chosen) and not len(ground.claimed) else 0
+    score += 2 if len(ground.plain) <= 0.05 * ground.stamped else 0
     score -= 1 if np.isin(one.at - 1, ground.plain).mean() >= 0.5 else 0
     score -= 3 if not one.full else 0
     return score >= _ACCEPTED
