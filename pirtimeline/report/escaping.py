@@ -15,7 +15,7 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 _MARKDOWN = re.compile(
     r"[\\`*\[\]<|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|&(?=#?[A-Za-z0-9]+;)|:(?=//)|(?<=[Ww]{3})\.|@"
 )
-_LINE_START = re.compile(r"^(?:[#>+=-]|\d+(?=[.)]))")
+_LINE_START = re.compile(r"^(?:#{1,6}(?= |$)|>|[+-](?= |$)|=+ *$|-+ *$|\d{1,9}(?=[.)](?: |$)))")
 _OUR_MARKER = re.compile(r"<!--(?=\s*pir:)", re.IGNORECASE)
 
 
