@@ -25,8 +25,10 @@ LEAD_UP = timedelta(minutes=10)
 ORDER = ("communication", "detection", "containment", "response", "recovery", "change")
 """Of the roles that two signatures give one event, the first of these is told."""
 
-TOLD_MOMENTS = {"impact_start": "impact", "onset": "lead", "mitigated": "recovery", "recovered": "recovery"}
-NAMES = {"impact_start": "Impact starts", "onset": "First symptom", "mitigated": "Mitigated", "recovered": "Recovered"}
+TOLD_MOMENTS = {"impact_start": "impact", "mitigated": "recovery", "recovered": "recovery"}
+"""Moments that counts show: no single message tells them."""
+
+SHOWN_BY_MOMENTS = ("http.5xx_burst", "http.recovered")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,17 +180,14 @@ def _moments(facts: Facts) -> list[Entry]:
 
 
 def _moment(name: str, moment: Moment, facts: Facts) -> Entry:
-    failed = facts.impact.get("failed_requests")
-    many = (
-        f": {failed.value} requests fail until recovery" if name == "impact_start" and failed and failed.value else ""
-    )
+    hosts = sorted(facts.impact["by_host"].value) if "by_host" in facts.impact else []
     return Entry(
         timestamp=moment.timestamp,
         end=None,
         role=TOLD_MOMENTS[name],
-        title=NAMES[name] + many,
-        detail=moment.reason,
-        host=None,
+        title=_moment_title(name, facts, hosts),
+        detail=f"moment: {name}; {moment.reason}",
+        host=hosts[0] if len(hosts) == 1 else None,
         service=None,
         event_ids=moment.event_ids,
         origin="moment",
@@ -199,11 +198,25 @@ def _moment(name: str, moment: Moment, facts: Facts) -> Entry:
     )
 
 
+def _moment_title(name: str, facts: Facts, hosts: list[str]) -> str:
+    if name == "mitigated":
+        return "Most requests succeed again (mitigated)"
+    if name == "recovered":
+        return "Requests succeed again (recovered)"
+    failed = facts.impact.get("failed_requests")
+    where = f" on {', '.join(hosts)}" if hosts else ""
+    if failed is None or not failed.value:
+        return f"Impact starts{where}"
+    return f"Impact starts: first of {failed.value} failed requests{where}"
+
+
 def _symptoms(facts: Facts, inputs: Inputs) -> list[Entry]:
     """Give each finding that is no single act an entry with its first, last and count."""
-    told = ("lead", "cause", "symptom", "impact", "security", "data_quality")
+    told = ("lead", "cause", "symptom", "impact", "data_quality")
     rows = facts.findings.filter(pl.col("role").is_in(told) & pl.col("first_timestamp").is_not_null())
-    rows = rows.filter(~pl.col("severity").str.starts_with("info") & (pl.col("role") != "security"))
+    rows = rows.filter(~pl.col("severity").str.starts_with("info"))
+    if "impact_start" in facts.moments:
+        rows = rows.filter(~pl.col("signature_id").is_in(SHOWN_BY_MOMENTS))
     return [e for row in rows.iter_rows(named=True) if (e := _symptom(row, facts)) is not None]
 
 
@@ -215,14 +228,17 @@ def _symptom(row: dict[str, object], facts: Facts) -> Entry | None:
     count = int(row["count"])  # type: ignore[call-overload]
     hosts, services = row["hosts"] or [], row["services"] or []
     where = f" on {', '.join(hosts)}" if hosts else ""  # type: ignore[arg-type]
-    times = f": {count} times" if count > 1 else ""
+    figures = facts.details.get(str(row["finding_id"]), "")
+    times = f": {count} times" if count > 1 and not figures else ""
+    names = _moment_names(facts)
+    name = next((names[e] for e in (row["event_ids"] or [])[:1] if e in names), "")  # type: ignore[index]
     level = {"critical": 4.0, "high": 3.0, "medium": 1.5, "low": 0.5}.get(str(row["severity"]), 0.0)
     return Entry(
         timestamp=first,  # type: ignore[arg-type]
         end=last if last != first else None,  # type: ignore[arg-type]
         role=str(row["role"]),
         title=f"{row['title']}{where}{times}",
-        detail=f"{count} between {first:%H:%M:%S} and {last:%H:%M:%S} UTC" if count > 1 else str(row["title"]),
+        detail="; ".join(filter(None, (f"moment: {name}" if name else "", figures, _times(count, first, last)))),  # type: ignore[arg-type]
         host=hosts[0] if len(hosts) == 1 else None,  # type: ignore[arg-type,index]
         service=services[0] if len(services) == 1 else None,  # type: ignore[arg-type,index]
         event_ids=cited(row["event_ids"] or []),  # type: ignore[arg-type]
@@ -231,6 +247,12 @@ def _symptom(row: dict[str, object], facts: Facts) -> Entry | None:
         group=("symptom", str(row["signature_id"])),
         count=count,
     )
+
+
+def _times(count: int, first: datetime, last: datetime) -> str:
+    if count == 1:
+        return f"once, at {first:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{count} times, first {first:%Y-%m-%d %H:%M:%S}, last {last:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _notes(inputs: Inputs) -> list[Entry]:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 
+from pirtimeline.analysis import changes as differing
+from pirtimeline.analysis import conditions as windowed
+from pirtimeline.analysis import gc, http, observations, pools, quality, requests, silence, windows
 from pirtimeline.analysis import incident as incidents
 from pirtimeline.analysis import moments as when
-from pirtimeline.analysis import observations, requests, windows
 from pirtimeline.analysis.affected import affected
+from pirtimeline.analysis.conditions import Condition
 from pirtimeline.analysis.coverage import coverage
 from pirtimeline.analysis.duplicates import duplicates, without_copies
-from pirtimeline.analysis.environment import conflicts, environment
-from pirtimeline.analysis.facts import Facts, Inputs, Interval, Moment, Value, plain
+from pirtimeline.analysis.environment import environment
+from pirtimeline.analysis.evidence import evidence
+from pirtimeline.analysis.excerpts import excerpts
+from pirtimeline.analysis.facts import Difference, Facts, Inputs, Interval, Moment, Value, plain
+from pirtimeline.analysis.hypotheses import Scene, claimed, hypotheses, scene
 from pirtimeline.analysis.impact import impact
 from pirtimeline.analysis.topology import topology
 
@@ -31,8 +38,8 @@ def analyse(inputs: Inputs, *, window: tuple[datetime, datetime] | None = None, 
     copies = duplicates(inputs.events, inputs.sources) if inputs.duplicates is None else inputs.duplicates
     events = without_copies(inputs.events, copies)
     given = Interval(*window) if window else None
-    covered = coverage(events, copies.height)
     found = incidents.incident(events, within=given)
+    covered = coverage(events, copies.height)
     asked = requests.requests(events)
     edges = topology(events, asked, found.tiers, covered["hosts"])
     hits = observations.matches(inputs, copies)
@@ -42,28 +49,74 @@ def analyse(inputs: Inputs, *, window: tuple[datetime, datetime] | None = None, 
     start = moments["impact_start"].timestamp if "impact_start" in moments else None
     points = observations.placed(points, touched, covered["hosts"], pivot=start, until=_until(moments, covered))
     moments |= _told(points, start)
+    held = list(_conditions(events, asked, found, hits, points, moments, covered))
+    stage = _scene(inputs, hits, held, found, points, touched, moments, covered)
+    candidates = hypotheses(inputs, stage)
+    claims, why_not = claimed(candidates)
+    moments |= when.explained(claims[0] if claims else None, moments)
     settings = environment(events)
+    new = windowed.findings(held, inputs.rules)
+    details = {c.finding_id: c.detail for c in held}
+    findings = observations.reassigned(pl.concat([inputs.findings, new]), start, _until(moments, covered))
+    durations = when.durations(moments)
     return Facts(
         incident=incident,
         window=_window(given, moments, covered),
         baseline=_baseline(found),
         moments=moments,
-        durations=when.durations(moments),
+        durations=durations,
         impact=_impact(found, moments, covered),
         environment=settings,
-        hypotheses=(),
-        candidates=(),
-        changes=(),
-        quality=tuple(conflicts(settings)),
+        hypotheses=tuple(claims),
+        candidates=tuple(candidates[:5]),
+        changes=tuple(_changes(events, found, moments)),
+        quality=tuple(quality.defects(events, inputs, held, settings, covered)),
         coverage=covered,
         topology=edges,
-        excerpts=(),
-        not_in_evidence=(),
-        findings=inputs.findings,
+        excerpts=tuple(excerpts(findings, hits, found.interval)),
+        not_in_evidence=tuple(quality.absent(moments, found, points, why_not, covered)),
+        findings=findings,
+        details=details,
         points=points,
         duplicates=copies,
         sources=inputs.sources,
     )
+
+
+def _conditions(
+    events: pl.LazyFrame,
+    asked: pl.LazyFrame,
+    found: incidents.Incident,
+    hits: pl.DataFrame,
+    points: pl.DataFrame,
+    moments: dict[str, Moment],
+    covered: dict[str, Any],
+) -> list[Condition]:
+    """Look for every windowed condition."""
+    calm = windows.baseline(found.bins, found.outage) if found.outage else None
+    changed = points.filter((pl.col("role") == "change") & (pl.col("kinship") >= 2))["at"].drop_nulls().unique().sort()
+    held = [*http.conditions(found, moments), *gc.conditions(events, changed.to_list()), *pools.conditions(hits, calm)]
+    held += silence.skew(asked, found.tiers)
+    span = when.span_of(moments, covered["last"])
+    if span and calm:
+        held += silence.gaps(events, span.around(timedelta(minutes=10)))
+        held += differing.conditions(events, span.start, calm, span.end)
+    return held
+
+
+def _scene(
+    inputs: Inputs,
+    hits: pl.DataFrame,
+    held: list[Condition],
+    found: incidents.Incident,
+    points: pl.DataFrame,
+    touched: observations.Affected,
+    moments: dict[str, Moment],
+    covered: dict[str, Any],
+) -> Scene:
+    calm = windows.baseline(found.bins, found.outage) if found.outage else None
+    seen = evidence(inputs, hits, held, calm, when.span_of(moments, covered["last"]))
+    return scene(inputs, seen, points, touched, moments, covered["hosts"], quality.where(covered))
 
 
 def _counted(found: incidents.Incident) -> dict[str, Moment]:
@@ -132,3 +185,18 @@ def _impact(found: incidents.Incident, moments: dict[str, Moment], covered: dict
         names = ("failed_requests", "failed_ratio", "clients_affected", "downtime_seconds")
         return {name: Value(value=None, reason=reason) for name in names}
     return impact(found.answered, found.failed, during=during, bins=found.bins, found=found.outage, every=found.every)
+
+
+def _changes(events: pl.LazyFrame, found: incidents.Incident, moments: dict[str, Moment]) -> list[Difference]:
+    """Compare with the time before the change that the incident began with, where that is long enough."""
+    end = moments.get("recovered") or moments.get("mitigated")
+    if found.outage is None or found.interval is None:
+        return []
+    calm = windows.baseline(found.bins, found.outage)
+    start = moments["impact_start"].timestamp
+    trigger = moments.get("trigger")
+    if trigger and (trigger.timestamp - calm.start) >= windows.BASELINE_BINS * found.every:
+        start = max(trigger.timestamp, calm.start)
+        calm = replace(calm, end=start)
+    stop = end.timestamp if end else found.interval.end
+    return differing.changes(events, calm, Interval(start, stop), found.every)

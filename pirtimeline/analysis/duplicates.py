@@ -112,11 +112,9 @@ def _common_parser(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def _overlap(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    starts = [s.get("first_timestamp") for s in (one, other)]
-    ends = [s.get("last_timestamp") for s in (one, other)]
-    if None in starts or None in ends:
-        return True
-    return bool(max(starts) <= min(ends))
+    starts = [str(s["first_timestamp"]) for s in (one, other) if s.get("first_timestamp")]
+    ends = [str(s["last_timestamp"]) for s in (one, other) if s.get("last_timestamp")]
+    return len(starts) < 2 or len(ends) < 2 or max(starts) <= min(ends)
 
 
 def _keyed(events: pl.LazyFrame, candidates: list[str] | None) -> pl.LazyFrame:

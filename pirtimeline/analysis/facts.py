@@ -196,7 +196,7 @@ class Facts:
     """All that the analysis found. `to_json` gives `report.json`.
 
     `points` are the events that are told one by one (changes, detections, responses, ...), each with its role by
-    position; `duplicates` the copies that were left out.
+    position; `details` the figures of windowed findings in words, by finding; `duplicates` the copies left out.
     """
 
     incident: str | None
@@ -215,13 +215,14 @@ class Facts:
     excerpts: tuple[Excerpt, ...]
     not_in_evidence: tuple[Mapping[str, str], ...]
     findings: pl.DataFrame
+    details: Mapping[str, str]
     points: pl.DataFrame
     duplicates: pl.DataFrame
     sources: list[dict[str, Any]]
 
     def to_json(self) -> dict[str, Any]:
         """Give what `report.json` holds: snake_case keys, times ISO 8601 in UTC ending in `Z`."""
-        tables = {"findings", "points", "duplicates"}
+        tables = {"findings", "points", "duplicates", "details"}
         found: dict[str, Any] = {f.name: plain(getattr(self, f.name)) for f in fields(self) if f.name not in tables}
         for name in ("window", "baseline"):
             found[name] |= found[name].pop("value") or {"start": None, "end": None}

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from pirtimeline.analysis.facts import Duration, Interval, Moment
+from pirtimeline.analysis.facts import Duration, Hypothesis, Interval, Moment
 from pirtimeline.analysis.observations import EARLY
 from pirtimeline.analysis.windows import Hold, Outage
 
@@ -98,6 +98,26 @@ def contained(points: pl.DataFrame, since: datetime | None) -> Moment | None:
             pl.col("signature_id").is_in(["resp.fw_change", "resp.host_isolated", "resp.account_disabled"])
         )
     return _first_after(rows, "contained", since, "first containing action after detection")
+
+
+def explained(best: Hypothesis | None, known: Mapping[str, Moment]) -> dict[str, Moment]:
+    """Give the moments that the best hypothesis shows: the trigger, and the first symptom between it and the impact."""
+    start = known.get("impact_start")
+    if best is None:
+        return {}
+    found = {}
+    root, confidence = best.root, round(max(0.0, min(best.score, 100.0)) / 100.0, 2)
+    if root.role == "change" and root.timestamp:
+        reason = f"the change that the best hypothesis names ({best.score:g} points): {root.title}"
+        found["trigger"] = _moment("trigger", root.timestamp, root.event_ids[:1], reason, confidence=confidence)
+    told = {"lead", "cause", "symptom"}
+    early = [
+        s for s in best.steps if s.role in told and s.timestamp and (start is None or s.timestamp <= start.timestamp)
+    ]
+    if early and early[0].timestamp:
+        reason = f"first symptom of the best hypothesis: {early[0].title}"
+        found["onset"] = _moment("onset", early[0].timestamp, early[0].event_ids[:1], reason, confidence=confidence)
+    return found
 
 
 def durations(moments: Mapping[str, Moment]) -> dict[str, Duration]:

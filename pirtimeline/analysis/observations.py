@@ -91,7 +91,7 @@ def with_details(inputs: Inputs, hits: pl.DataFrame) -> pl.DataFrame:
 def placed(
     rows: pl.DataFrame, affected: Affected, hosts: list[str], *, pivot: datetime | None, until: datetime | None
 ) -> pl.DataFrame:
-    """Add `role` by position to what `told` gives, and `kinship`: 3 the service, 2 a host of it, 1 unknown, 0 another's."""
+    """Add `role` by position, and `kinship`: 3 it names the service, 2 a host of it, 1 nothing known, 0 another's."""
     kinship = [
         _kinship(m, h, s, affected, hosts)
         for m, h, s in rows.select("message", "host_name", "service_name").iter_rows()
@@ -131,3 +131,20 @@ def _kinship(message: str | None, host: str | None, service: str | None, affecte
     if near:
         return 2
     return 0 if named_hosts(text, hosts) else 1
+
+
+def reassigned(findings: pl.DataFrame, pivot: datetime | None, until: datetime | None) -> pl.DataFrame:
+    """Give findings their role by position: what begins before the impact is no response, what follows it no change."""
+    if pivot is None:
+        return findings.sort("first_timestamp", "signature_id", "finding_id", nulls_last=True)
+    at, role = pl.col("first_timestamp"), pl.col("role")
+    before = (at < pivot).fill_null(False)
+    during = (at >= pivot).fill_null(False) & ((at <= until).fill_null(False) if until else True)
+    placed = (
+        pl.when(before & role.is_in(["response", "containment", "recovery"]))
+        .then(pl.lit("change"))
+        .when(during & (role == "change"))
+        .then(pl.lit("response"))
+        .otherwise(role)
+    )
+    return findings.with_columns(role=placed).sort("first_timestamp", "signature_id", "finding_id", nulls_last=True)
