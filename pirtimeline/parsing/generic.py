@@ -6,7 +6,8 @@ in one frame; what comes out is data that stands in the plan.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -22,7 +23,6 @@ NAME = "generic_text"
 EVERYTHING = ".*"
 
 _PARTS = 9
-_LINES_A_GROUP = 120
 _VARYING = "".join(mark(kind) for kind in KINDS if kind not in "LMTVIKQGRXl")
 _GROUP = ("source_id", "shape", "mould", "prefix")
 _CERTAIN = "".join(mark(kind) for kind in "LMTPV")
@@ -56,7 +56,8 @@ def _described(stamps: pl.DataFrame) -> pl.DataFrame:
     """Add to each stamp what stands around it as skeletons, and the instant it tells in seconds."""
     before, after = skeleton(pl.col("before")), first_parts(skeleton(pl.col("after")), _PARTS)
     table = stamps.with_columns(before_parts=_dashes(before), after_parts=after)
-    return table.with_columns(prefix=_prefix(pl.col("before_parts")), when=_when(table))
+    table = table.with_columns(prefix=_prefix(pl.col("before_parts")))
+    return table.with_columns(when=_when(table))
 
 
 def _dashes(parts: pl.Expr) -> pl.Expr:
@@ -73,15 +74,19 @@ def _prefix(parts: pl.Expr) -> pl.Expr:
 
 
 def _when(stamps: pl.DataFrame) -> pl.Series:
-    """Read the stamps: seconds since 1970 as the text says, less its offset; null where a year or date lacks."""
+    """Read the stamps of sources that have several kinds: seconds since 1970 as the text says, less its offset.
+
+    Null where a year or a date lacks, and where there is nothing to compare.
+    """
     parts = []
-    for (shape,), table in stamps.select("shape", "stamp").with_row_index("row").group_by("shape", maintain_order=True):
-        said = times.convert(pl.col("stamp"), str(shape))
-        local = said.local.cast(pl.Int64) / 1e6 - said.offset_s.fill_null(0)
-        parts.append(table.select("row", when=pl.when(said.lacks.is_null()).then(local)))
-    if not parts:
-        return pl.Series("when", [], pl.Float64)
-    return pl.concat(parts).sort("row")["when"]
+    several = (pl.struct(*_GROUP[1:]).n_unique().over("source_id") > 1) | pl.col("claimed").any().over("source_id")
+    rows = stamps.select("shape", several.alias("asked"), timestamp_text="stamp").with_row_index("at")
+    unasked = rows.filter(~pl.col("asked")).select("at", pl.lit(None, pl.Float64).alias("when"))
+    for (shape,), table in rows.filter("asked").group_by("shape", maintain_order=True):
+        said = times.read(table, str(shape))
+        local = pl.col("_local").cast(pl.Int64) / 1e6 - pl.col("_offset_s").fill_null(0)
+        parts.append(said.select("at", when=pl.when(pl.col("_lacks").is_null()).then(local)))
+    return pl.concat([unasked, *parts]).sort("at")["when"]
 
 
 def _grounds(lines: pl.DataFrame, stamps: pl.DataFrame) -> dict[str, Ground]:
@@ -146,8 +151,8 @@ def _marked(after: pl.Expr) -> pl.Expr:
     return after.str.contains(f"^{other}{{0,12}}(?:{mark('w')}{other}{{1,3}})?(?:[{_CERTAIN}]|\\[{mark('l')}|{mark('l')}[:|])")
 
 
-def _formats(chosen: dict[str, tuple[Group, ...]], stamps: pl.DataFrame) -> dict[str, tuple[Format, ...]]:
-    """Compose the formats of the chosen groups, one for each shape of a source."""
+def _formats(chosen: Mapping[str, Sequence[Group]], stamps: pl.DataFrame) -> dict[str, tuple[Format, ...]]:
+    """Compose the formats of the chosen groups, one for each shape and place of the stamp in a source."""
     wanted = [
         (source_id, one.shape, one.mould, one.prefix, rank)
         for source_id, groups in chosen.items()
@@ -155,41 +160,52 @@ def _formats(chosen: dict[str, tuple[Group, ...]], stamps: pl.DataFrame) -> dict
     ]
     schema = {name: pl.String() for name in _GROUP} | {"rank": pl.Int64()}
     ranked = stamps.join(pl.DataFrame(wanted, schema, orient="row"), on=list(_GROUP)).filter(~pl.col("claimed"))
-    ranked = ranked.with_columns(rank=pl.col("rank").min().over("source_id", "shape", "prefix"))
-    found: dict[str, list[tuple[int, str, list[Pattern], str]]] = {source_id: [] for source_id in chosen}
-    for (source_id, rank, shape), lines in ranked.sort("rank", "at").group_by("source_id", "rank", "shape", maintain_order=True):
-        patterns, starts = _patterns(lines, _stamp_regex(lines["mould"], str(shape)), str(shape))
-        found[str(source_id)].append((int(str(rank)), str(shape), patterns, starts))
-    return {source_id: tuple(_format(patterns, starts) for _, _, patterns, starts in made) for source_id, made in found.items()}
+    ranked = ranked.with_columns(rank=pl.col("rank").min().over("source_id", "shape", "prefix")).sort("rank", "at")
+    made: dict[str, list[Format]] = {source_id: [] for source_id in chosen}
+    for row in _summed(ranked).iter_rows(named=True):
+        made[row["source_id"]].append(_format(row))
+    return {source_id: tuple(formats) for source_id, formats in made.items()}
 
 
-def _format(patterns: Sequence[Pattern], starts: str) -> Format:
+def _summed(ranked: pl.DataFrame) -> pl.DataFrame:
+    """Sum up what stands around the stamps of each writer."""
+    writer = ("source_id", "rank", "shape")
+    first = pl.col("after").str.extract(r"^[\s\]:,]*(\S+)").drop_nulls()
+    after = ranked.group_by(*writer, "after_parts").len().sort("after_parts")
+    after = after.group_by(*writer).agg("after_parts", "len")
+    return (
+        ranked.group_by(*writer, maintain_order=True)
+        .agg(
+            pl.col("before_parts").unique().sort(),
+            moulds=pl.col("mould").unique(maintain_order=True),
+            firsts=first.len(),
+            few=first.n_unique(),
+        )
+        .join(after, on=list(writer), maintain_order="left")
+    )
+
+
+def _format(row: Mapping[str, Any]) -> Format:
+    """Compose a writer's format: a pattern for each usual header, and one for all else that its stamps open."""
+    stamp = _stamp_regex(row["moulds"], row["shape"])
+    before = headers.before_stamp(row["before_parts"])
+    counts = dict(zip(row["after_parts"], row["len"], strict=True))
+    few = row["firsts"] < 3 or row["few"] <= max(2, row["firsts"] * 0.2)
+    found = headers.headers(counts, few_firsts=few, taken=before.columns)
+    usual = max(counts, key=lambda one: counts[one])
+    every = dict.fromkeys(headers.pattern(before, stamp, one) for one in [*found, Header((), headers.closing(usual))])
     return Format(
         name=NAME,
         title="text with a timestamp, composed from its own lines",
-        patterns=tuple(patterns),
-        starts=starts,
+        patterns=tuple(Pattern(regex=regex, time=row["shape"]) for regex in every),
+        starts=headers.opening(before, stamp),
         continues=EVERYTHING,
         generic=True,
     )
 
 
-def _stamp_regex(written: pl.Series, shape: str) -> str:
+def _stamp_regex(written: Sequence[str], shape: str) -> str:
     """Find stamps by their moulds, or, where one of these is too vague, by their shape."""
-    regexes = [moulds.regex_of(one) for one in written.unique(maintain_order=True)]
+    regexes = [moulds.regex_of(one) for one in written]
     known = [one for one in regexes if one is not None]
     return "|".join(known) if len(known) == len(regexes) <= 4 else shapes.shape(shape).regex
-
-
-def _patterns(lines: pl.DataFrame, stamp: str, shape: str) -> tuple[list[Pattern], str]:
-    """Compose the patterns of one writer: one for each usual header, and one for all else its stamps open."""
-    before = headers.before_stamp(lines["before_parts"].unique().sort().to_list())
-    sampled = lines.head(_LINES_A_GROUP)
-    counts = dict(sampled.group_by("after_parts").len().sort("after_parts").iter_rows())
-    firsts = sampled["after"].str.extract(r"^[\s\]:,]*(\S+)").drop_nulls()
-    few = len(firsts) < 3 or firsts.n_unique() <= max(2, len(firsts) * 0.2)
-    found = headers.headers(counts, few_firsts=few, taken=before.columns)
-    usual = max(counts, key=lambda one: counts[one])
-    every = [*found, Header((), headers.closing(usual))]
-    patterns = [Pattern(regex=headers.pattern(before, stamp, one), time=shape) for one in every]
-    return patterns, headers.opening(before, stamp)

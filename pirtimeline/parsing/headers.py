@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from pirtimeline.parsing.skeletons import ENGLISH, WORDS, is_kind, readable
@@ -46,6 +47,7 @@ class Header:
         return frozenset(column for _, role in self.parts for column in role.split() if column != SKIP)
 
 
+@lru_cache(maxsize=4096)
 def parts_of(skeleton: str) -> tuple[tuple[Part, ...], str]:
     """Take a skeleton apart; the second value is what stands after the last part.
 
@@ -82,10 +84,7 @@ def headers(skeletons: Mapping[str, int], *, few_firsts: bool, taken: frozenset[
         few_firsts: whether few different texts stand first, as a host's name would.
         taken: columns that the text before the stamp fills.
     """
-    alike: Counter[str] = Counter()
-    for one, count in skeletons.items():
-        alike[re.sub(r"\s+", " ", one)] += count
-    lines = [(*parts_of(one), count) for one, count in sorted(alike.items())]
+    lines = [(*parts_of(one), count) for one, count in sorted(skeletons.items())]
     seen = _Places([(parts, count) for parts, _, count in lines])
     found: Counter[Header] = Counter()
     for parts, tail, count in lines:

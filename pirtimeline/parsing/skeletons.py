@@ -92,6 +92,7 @@ _STEPS: tuple[tuple[str, str], ...] = (
     (rf"\b(?i:{_ANY_CASE})\b", "l"),
     (r"\b[A-Z]\b", "i"),
     (r"[\w@$%][\w@$%/+'-]*", "w"),
+    (rf"\[\s*([{_MARKS}])\s*\]", "[${1}]"),
     (rf"\[(?:[^\[\]{_MARKS}]|[{_MARKS}][^\[\]]|[^\[\]]*[{_MARKS}][^\[\]]*[{_MARKS}])[^\[\]]*\]|\[\]", "G"),
     (r"\([^()]*\)", "R"),
     (rf"[^\s{_MARKS}\[\](){{}}<>|,;:*#=/>.-]", "X"),
@@ -109,12 +110,14 @@ def skeleton(text: pl.Expr) -> pl.Expr:
     """
     cut = text.str.head(HEAD)
     for regex, kind in _STEPS:
-        cut = cut.str.replace_all(regex, mark(kind))
+        cut = cut.str.replace_all(regex, kind if "$" in kind else mark(kind))
     return cut
 
 
 def first_parts(skeletons: pl.Expr, count: int) -> pl.Expr:
-    """Keep the first `count` parts of skeletons, with what stands between them."""
+    """Keep the first `count` parts of skeletons, with what stands between them, and no sentence's fourth word."""
+    word, end = mark("w"), f"[{mark('X')}{mark('Q')}]"
+    skeletons = skeletons.str.replace(rf"({word}\s+{word}\s+{word}|{end}).*$", "${1}").str.replace_all(r"\s+", " ")
     part = rf"[^{_MARKS}\[(]*[\[(<]*\s*[{_MARKS}]?\s*[\])>]*"
     return skeletons.str.extract(rf"^((?:{part}){{0,{count}}})", 1)
 
