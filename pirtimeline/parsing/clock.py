@@ -1,0 +1,346 @@
+"""The clock: times as texts say them to instants in UTC, for all formats alike, and how each is known.
+
+A source's rows are settled in order, block after block. What a block cannot know by itself (which year its stamps
+without one are of, when clocks were set back, what stands before and behind it) comes as a `Carry`: `anchor` makes
+exact ones from what all blocks tell (`summarise`), so that the result does not depend on where blocks are cut; or each
+`settle` hands the next one what is known so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import accumulate
+
+import polars as pl
+
+from pirtimeline.parsing import anchors, instants
+from pirtimeline.parsing.anchors import Top
+from pirtimeline.parsing.assemble import FIELDS, readings_of_numbers, real_day
+from pirtimeline.parsing.offsets import zone
+from pirtimeline.parsing.rule import TimeRule, in_utc, name_date
+from pirtimeline.parsing.turns import DAY, NOTHING, Edge, Turns, join, shift, summarise, turned
+from pirtimeline.schema import LOCAL, STRUCTURE, TIME_BASES, TIME_BASIS, UTC
+
+__all__ = ["REMARKS", "Carry", "Known", "TimeRule", "Turns", "anchor", "name_date", "settle", "summarise", "zone"]
+
+IMPOSSIBLE = "the time in the text is no real one"
+NO_YEAR = "no year is known for this time"
+NO_DATE = "no date is known for this time"
+NO_START = "no start is known from which this time counts"
+FUTURE = "later than the evidence was collected"
+
+REMARKS = (IMPOSSIBLE, NO_YEAR, NO_DATE, NO_START, FUTURE, instants.GAP, instants.FOLD)
+"""All that the clock ever writes into `_note`, so that a new settling can take the old remarks back."""
+
+_KIND_RANK = {"year": "year_inferred", "date": "date_inferred", "start": "date_inferred"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a block must know of the rest of its source.
+
+    `year` is that of the block's first stamp without one, `day` (since 1970) that of its first without date;
+    `scattered` says that the order of stamps tells nothing of years; `order` how dates of bare numbers are read, if the
+    source as a whole tells, `sure` whether it leaves no other reading; `before` and `after` are the instants
+    (microseconds) of the nearest dated rows around the block.
+    """
+
+    year: int | None = None
+    day: int | None = None
+    scattered: bool = False
+    order: str | None = None
+    sure: bool = False
+    steps: tuple[tuple[tuple[str, int], tuple[int, int]], ...] = ()
+    before: int | None = None
+    after: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carry:
+    """What comes over to a block: exactly what it must know, or else what the blocks before it told."""
+
+    known: Known | None = None
+    past: Turns = NOTHING
+
+
+def anchor(turns: Sequence[Turns], rule: TimeRule | Sequence[TimeRule]) -> list[Carry]:
+    """Settle for each block of a source what it must know of the rest.
+
+    Args:
+        turns: what each block tells (`summarise`), in order; of several sources where they are one rotated set.
+        rule: the source's rule, or one for each block.
+
+    Returns:
+        A carry for each block: `settle` with it gives the rows that settling the whole source at once would give.
+
+    Example:
+        >>> anchor([], TimeRule())
+        []
+    """
+    rules = [rule] * len(turns) if isinstance(rule, TimeRule) else list(rule)
+    if not turns:
+        return []
+    pasts = list(accumulate(turns, join, initial=NOTHING))
+    whole = pasts[-1]
+    years = _firsts(turns, pasts, rules, whole, "year")
+    firsts = _firsts(turns, pasts, rules, whole, "date")
+    order, sure = _order(whole, rules[0])
+    loose = "year" in whole.tracks and anchors.scattered(whole.tracks["year"])
+    steps = tuple(sorted(whole.steps.items()))
+    known = [
+        Known(year=year, day=day, scattered=loose, order=order, sure=sure, steps=steps)
+        for year, day in zip(years, firsts, strict=True)
+    ]
+    return [Carry(known=one) for one in _between(turns, known, rules)]
+
+
+def _firsts(
+    turns: Sequence[Turns], pasts: Sequence[Turns], rules: Sequence[TimeRule], whole: Turns, kind: str
+) -> list[int | None]:
+    """Give the year (day) of each block's first stamp without one."""
+    if kind not in whole.tracks:
+        return [None] * len(turns)
+    shifts = [shift(past, block, kind) for past, block in zip(pasts, turns, strict=False)]
+    tops = [
+        Top(by + block.tracks[kind].latest[0], block.tracks[kind].latest[1], rule)
+        for by, block, rule in zip(shifts, turns, rules, strict=True)
+        if kind in block.tracks
+    ]
+    settle_first = anchors.first_year if kind == "year" else anchors.first_day
+    first = settle_first(whole.tracks[kind], tops)
+    return [
+        None if first is None or kind not in block.tracks else first + by
+        for by, block in zip(shifts, turns, strict=True)
+    ]
+
+
+def _order(whole: Turns, rule: TimeRule) -> tuple[str | None, bool]:
+    """Settle how dates of bare numbers are read, and whether nothing else can be meant."""
+    if rule.date_order is not None or not whole.orders:
+        return rule.date_order, rule.date_order is not None
+    stand = dict(whole.orders)
+    if rule.bound is not None:
+        last = (in_utc(rule.bound).date() - anchors.EPOCH_DAY).days
+        stand = {name: one for name, one in stand.items() if one[0] <= last + 1} or stand
+        near = [name for name, one in stand.items() if abs(one[0] - last) <= 1]
+        stand = {near[0]: stand[near[0]]} if len(near) == 1 else stand
+    if len({day for day, _ in stand.values()}) == 1 or any(as_read for _, as_read in stand.values()):
+        return (next(iter(stand)), True) if len(stand) == 1 else (None, False)
+    return next(iter(stand)), len(stand) == 1
+
+
+def _between(turns: Sequence[Turns], known: Sequence[Known], rules: Sequence[TimeRule]) -> list[Known]:
+    """Add the instants of the nearest dated rows around each block."""
+    ends = [
+        (_instant(one.first, *rest), _instant(one.last, *rest)) for one, *rest in zip(turns, known, rules, strict=True)
+    ]
+    found, before = [], None
+    for one, (_, last) in zip(known, ends, strict=True):
+        found.append(replace(one, before=before))
+        before = before if last is None else last
+    after = None
+    for at in range(len(found) - 1, -1, -1):
+        found[at] = replace(found[at], after=after)
+        after = after if ends[at][0] is None else ends[at][0]
+    return found
+
+
+def _instant(edge: Edge | None, known: Known, rule: TimeRule) -> int | None:
+    """Settle a single row at a block's edge."""
+    if edge is None:
+        return None
+    told = {
+        "_offset_s": edge.offset_s,
+        "_zone_word": edge.zone_word,
+        "_lacks": edge.lacks,
+        "_ambiguous": edge.ambiguous,
+    }
+    row = {
+        "byte_offset": edge.byte_offset,
+        "timestamp_text": edge.text,
+        "_local": edge.local,
+        "_resolution_us": None,
+        **told,
+    }
+    schema = {"byte_offset": pl.UInt64(), "timestamp_text": pl.String(), **FIELDS, "_local": pl.Int64()}
+    frame = pl.DataFrame([row], schema=schema).with_columns(pl.from_epoch("_local", "us").cast(LOCAL))
+    placed = _wall(frame, rule, _turned_on(known, edge))
+    return _timed(placed, rule, known)["timestamp"].dt.epoch("us").item()  # type: ignore[no-any-return]
+
+
+def _turned_on(known: Known, edge: Edge) -> Known:
+    if edge.lacks == "year" and known.year is not None:
+        return replace(known, year=known.year + edge.turns)
+    return replace(known, day=known.day + edge.turns) if edge.lacks == "date" and known.day is not None else known
+
+
+def settle(frame: pl.DataFrame, rule: TimeRule, carry: Carry | None = None) -> tuple[pl.DataFrame, Carry]:
+    """Settle the times of a block's rows.
+
+    Args:
+        frame: rows of one source in order of `byte_offset`, with `timestamp_text` and the columns of
+            `parsing.times.FIELDS`; `parser` tells structure, `_note` is added to where it is there.
+        rule: what the plan says of the source's time.
+        carry: one of `anchor`'s, or what `settle` gave for the block before; null for a source's first block.
+
+    Returns:
+        The rows, in place of the private columns `timestamp`, `local_timestamp`, `resolution_us`, `time_basis`,
+        `not_before`, `not_after` and `_note`; and the carry for the next block.
+
+    Example:
+        >>> from pirtimeline.parsing import times
+        >>> rows = pl.DataFrame({"byte_offset": [0], "timestamp_text": ["2024-07-01 12:00:00"]})
+        >>> rule = TimeRule(zone="Europe/Berlin", zone_basis="zone_declared")
+        >>> settled, _ = settle(times.read(rows, "iso8601"), rule)
+        >>> settled["timestamp"].item().isoformat(), settled["time_basis"].item()
+        ('2024-07-01T10:00:00+00:00', 'zone_declared')
+    """
+    carry = carry or Carry()
+    known, following = carry.known, carry
+    if known is None:
+        told = summarise(frame)
+        known = _so_far(carry.past, told, rule)
+        following = Carry(past=join(carry.past, told))
+    walls = _wall(frame, rule, known)
+    return _finished(_timed(walls, rule, known), known), following
+
+
+def _so_far(past: Turns, told: Turns, rule: TimeRule) -> Known:
+    """Settle what a block must know from the blocks before it and from itself."""
+    found = anchor([told], rule) if past == NOTHING else anchor([past, told], rule)[1:]
+    return found[0].known or Known()
+
+
+def _wall(frame: pl.DataFrame, rule: TimeRule, known: Known) -> pl.DataFrame:
+    """Complete what the texts lack: add `_wall`, the local time with year and date."""
+    rows = _reordered(frame, known).with_columns(_wall=pl.col("_local"), _inferred=pl.lit(False))
+    kinds = set(frame["_lacks"].drop_nulls().unique()) if frame["_lacks"].null_count() < frame.height else set()
+    for kind in sorted(kinds):
+        mine = rows.with_row_index("_row").filter((pl.col("_lacks") == kind) & pl.col("_local").is_not_null())
+        if mine.height:
+            said = _completed(mine, kind, rule, known)
+            rows = rows.with_row_index("_row").update(said, on="_row", how="left", include_nulls=True).drop("_row")
+    return rows
+
+
+def _reordered(frame: pl.DataFrame, known: Known) -> pl.DataFrame:
+    """Read dates of bare numbers as the source as a whole does."""
+    if known.order is None or not frame["_ambiguous"].any():
+        return frame
+    days_read = readings_of_numbers(frame["timestamp_text"])[known.order]
+    meant = (pl.lit(days_read) * DAY + pl.col("_local").dt.epoch("us") % DAY).cast(LOCAL)
+    again = pl.col("_ambiguous").fill_null(False) & pl.lit(days_read.is_not_null())
+    return frame.with_columns(
+        _local=pl.when(again).then(meant).otherwise("_local"),
+        _ambiguous=pl.col("_ambiguous") & ~(again & pl.lit(known.sure)),
+    )
+
+
+def _completed(mine: pl.DataFrame, kind: str, rule: TimeRule, known: Known) -> pl.DataFrame:
+    """Give `_row`, `_wall` and `_inferred` of rows that lack something."""
+    at = pl.col("_local").dt.epoch("us")
+    if kind == "start":
+        start = None if rule.start is None else in_utc(rule.start).replace(tzinfo=None)
+        wall, inferred = pl.lit(start, LOCAL) + pl.duration(microseconds=at), pl.lit(True)
+    elif kind == "date":
+        day = pl.lit(known.day, pl.Int64) + turned("date", at)
+        wall, inferred = (day * DAY + at).cast(LOCAL), pl.lit(True)
+    else:
+        year = _years(rule, known)
+        stamp = pl.col("_local")
+        day = real_day(year, stamp.dt.month().cast(pl.Int64), stamp.dt.day().cast(pl.Int64))
+        wall = (day * DAY + at % DAY).cast(LOCAL)
+        inferred = pl.lit(rule.year_basis == "inferred" or rule.year is None) | (year != (rule.year or 0))
+    return mine.select("_row", _wall=wall, _inferred=inferred.fill_null(False))
+
+
+def _years(rule: TimeRule, known: Known) -> pl.Expr:
+    """Give the year of each stamp without one."""
+    if not known.scattered:
+        return pl.lit(known.year, pl.Int64) + turned("year", pl.col("_local").dt.epoch("us"))
+    if rule.year is not None or rule.bound is None:
+        return pl.lit(rule.year if rule.year is not None else known.year, pl.Int64)
+    return _latest_years(rule)
+
+
+def _latest_years(rule: TimeRule) -> pl.Expr:
+    """Give each stamp by itself the latest year in which it is not behind the bound; a leap year to 29 February."""
+    bound = in_utc(rule.bound).replace(tzinfo=None) + timedelta(days=1)  # type: ignore[arg-type]  # the caller asked
+    stamp = pl.col("_local")
+    month, day = stamp.dt.month().cast(pl.Int64), stamp.dt.day().cast(pl.Int64)
+    tries = []
+    for year in range(bound.year, bound.year - 9, -1):
+        at = real_day(pl.lit(year, pl.Int64), month, day) * DAY + stamp.dt.epoch("us") % DAY
+        tries.append(pl.when(at.cast(LOCAL) <= bound).then(pl.lit(year, pl.Int64)))
+    return pl.coalesce(tries)
+
+
+def _timed(rows: pl.DataFrame, rule: TimeRule, known: Known) -> pl.DataFrame:
+    """Add `timestamp`, `_rank` and `_remark` to rows with `_wall`."""
+    undated = pl.lit(instants.RANK["undated"], pl.UInt8)
+    if rows["_wall"].null_count() == rows.height:
+        return rows.with_columns(timestamp=pl.lit(None, UTC), _rank=undated, _remark=_failing())
+    dated = rows.with_row_index("_row").filter(pl.col("_wall").is_not_null())
+    from_start = pl.col("_lacks").eq_missing("start")
+    zoned = dated.with_columns(_offset_s=pl.when(from_start).then(0).otherwise("_offset_s").cast(pl.Int32))
+    placed = zoned.hstack(instants.place(zoned, rule, dict(known.steps)))
+    utc = (pl.col("_wall") - pl.duration(seconds=pl.col("offset").cast(pl.Int64))).dt.replace_time_zone("UTC")
+    weaker = pl.col("_lacks").replace_strict(
+        {kind: instants.RANK[basis] for kind, basis in _KIND_RANK.items()}, default=0, return_dtype=pl.UInt8
+    )
+    ranks = [
+        pl.col("rank"),
+        pl.when("_inferred").then(weaker).otherwise(0),
+        pl.when(pl.col("_ambiguous").fill_null(False)).then(instants.RANK["ambiguous"]).otherwise(0),
+    ]
+    late = pl.lit(False) if rule.collected_at is None else utc > in_utc(rule.collected_at) + timedelta(days=1)
+    found = placed.select(
+        "_row",
+        timestamp=utc.cast(UTC),
+        _rank=pl.max_horizontal(ranks).cast(pl.UInt8),
+        _remark=pl.when(late).then(pl.lit(FUTURE)).otherwise("remark"),
+    )
+    joined = rows.with_row_index("_row").join(found, on="_row", how="left", maintain_order="left").drop("_row")
+    missing = pl.col("_wall").is_null()
+    return joined.with_columns(
+        _rank=pl.when(missing).then(undated).otherwise("_rank"),
+        _remark=pl.when(missing).then(_failing()).otherwise("_remark"),
+    )
+
+
+def _failing() -> pl.Expr:
+    """Say why a row with a text for its time has none."""
+    lacks = (
+        pl.when(pl.col("_lacks") == "date")
+        .then(pl.lit(NO_DATE))
+        .when(pl.col("_lacks") == "start")
+        .then(pl.lit(NO_START))
+    )
+    year = pl.when(pl.col("_lacks") == "year").then(pl.lit(NO_YEAR))
+    reason = pl.when(pl.col("_local").is_null()).then(pl.lit(IMPOSSIBLE)).otherwise(pl.coalesce(lacks, year))
+    return pl.when(pl.col("timestamp_text").is_not_null()).then(reason)
+
+
+def _finished(rows: pl.DataFrame, known: Known) -> pl.DataFrame:
+    """Name the columns of the event table, and bound what is undated by its dated neighbours."""
+    structure = pl.col("parser") == STRUCTURE if "parser" in rows.columns else pl.lit(False)
+    open_rows = pl.col("timestamp").is_null() & ~structure
+    before = pl.col("timestamp").forward_fill().fill_null(_utc(known.before))
+    after = pl.col("timestamp").backward_fill().fill_null(_utc(known.after))
+    swapped = before > after
+    notes = [pl.col("_note")] if "_note" in rows.columns else []
+    remark = pl.when(~structure).then("_remark")
+    return rows.with_columns(
+        local_timestamp=pl.col("_wall"),
+        resolution_us=pl.when(pl.col("timestamp").is_not_null()).then("_resolution_us"),
+        time_basis=pl.col("_rank").replace_strict(dict(enumerate(TIME_BASES)), return_dtype=TIME_BASIS),
+        not_before=pl.when(open_rows).then(pl.when(swapped).then(after).otherwise(before)),
+        not_after=pl.when(open_rows).then(pl.when(swapped).then(before).otherwise(after)),
+        _note=pl.concat_str([*notes, remark], separator="; ", ignore_nulls=True).replace("", None),
+    ).drop(*FIELDS, "_wall", "_inferred", "_rank", "_remark")
+
+
+def _utc(micros: int | None) -> pl.Expr:
+    return pl.lit(micros, pl.Int64).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
