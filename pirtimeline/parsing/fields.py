@@ -136,17 +136,17 @@ def known(table: FieldMap, key: str) -> bool:
         >>> known(field_map(), "widgets.size.height")
         False
     """
-    return any(one in table.parts for one in _unwrapped(table, plain(key)))
+    return any(one in table.parts for one in unwrapped(table, plain(key)))
 
 
-def _unwrapped(table: FieldMap, key: str) -> Iterator[str]:
+def unwrapped(table: FieldMap, key: str) -> Iterator[str]:
     """Give a key, then what is left of it without the objects that wrap it, from without to within."""
     yield key
     if "." not in key:
         return
     for wrapper in table.wrappers:
         if key.startswith(wrapper + "."):
-            yield from _unwrapped(table, key[len(wrapper) + 1 :])
+            yield from unwrapped(table, key[len(wrapper) + 1 :])
 
 
 def resolve(table: FieldMap, keys: Sequence[str]) -> dict[str, tuple[Target, ...]]:
@@ -170,13 +170,13 @@ def matching(table: FieldMap, keys: Iterable[str]) -> list[Profile]:
         >>> [one.constants for one in matching(field_map(), ["labels.alertname", "startsAt"])]
         [{'event_kind': 'alert'}]
     """
-    there = {one for key in keys for one in _unwrapped(table, plain(key))}
+    there = {one for key in keys for one in unwrapped(table, plain(key))}
     return sorted((one for one in table.profiles if one.when <= there), key=lambda one: -len(one.when))
 
 
 def _targets_of(table: FieldMap, profiles: Sequence[Profile], key: str) -> tuple[Target, ...]:
     found: list[Target] = []
-    for depth, one in enumerate(_unwrapped(table, key)):
+    for depth, one in enumerate(unwrapped(table, key)):
         named = [(table.declared, 0), (table.targets, 0), *((p.targets, 20 * i) for i, p in enumerate(profiles))]
         shift = depth * _WRAPPED
         found += [t._replace(rank=t.rank + later + shift) for told, later in named for t in told.get(one, ())]

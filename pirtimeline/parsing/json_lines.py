@@ -26,6 +26,10 @@ _AROUND = " \t\r\n,\x1e\ufeff\x00"
 """What may stand around an object: blanks, the commas of an array, a record separator (RFC 7464), a BOM."""
 
 
+CONTINUES = r'^(?:\s|$|[}\]"])'
+"""Lines that belong to the object above, in a source of lines: indented ones, brackets that close, further keys."""
+
+
 def looks_like(text: pl.Expr) -> pl.Expr:
     r"""Test whether a line may open an event of this kind: an object with a key, or its first bracket alone.
 
@@ -92,7 +96,8 @@ def _read_valid(objects: pl.Series, one: Format) -> pl.DataFrame:
 
 def _wanted(form: Bytes, one: Format) -> Flags:
     """Tell which values can fill a column at all: objects only where a format has columns of its own."""
-    return (form != NULL) & ((form != OBJECT) | bool(one.columns))
+    wanted: Flags = (form != NULL) & ((form != OBJECT) | bool(one.columns))
+    return wanted
 
 
 def _bytes(objects: pl.Series) -> tuple[Bytes, Ints]:

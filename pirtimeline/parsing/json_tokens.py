@@ -81,7 +81,10 @@ def _levels(
     """Keep the keys that nest in nothing but objects, and tell each the key that holds it."""
     opens, closes, string, value, at = found
     opening = (data[brackets] & 2) > 0
-    kept, parents, ends, before = [], [], [], 0
+    kept: list[Ints] = []
+    parents: list[Ints] = []
+    ends: list[Ints] = []
+    before = 0
     for level in range(1, _DEEPEST + 1):
         mine = np.flatnonzero(at == level) if at.size and level <= at.max() else np.zeros(0, np.int64)
         parent = np.full(len(mine), -1, np.int64)
@@ -124,7 +127,8 @@ def _brackets(data: Bytes, marks: Ints) -> Ints:
     """Find brackets outside strings: those before which an even number of quotes stands."""
     folded = data & 0xDF
     found = np.flatnonzero((folded == 0x5B) | (folded == 0x5D))
-    return found[np.searchsorted(marks, found) % 2 == 0]
+    outside: Flags = np.searchsorted(marks, found) % 2 == 0
+    return found[outside]
 
 
 def _skip_blank(data: Bytes, at: Ints) -> Ints:

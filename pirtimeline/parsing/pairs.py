@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pirtimeline.parsing.fields import FieldMap, Target, field_map, matching, plain, resolve
+from pirtimeline.parsing.fields import FieldMap, Target, field_map, matching, plain, resolve, unwrapped
 from pirtimeline.parsing.plugin import Format
 from pirtimeline.parsing.values import DAY, HALF, OF_DAY, reading
 from pirtimeline.schema import EVENT_COLUMNS
@@ -212,7 +212,7 @@ def _join_times(
     state: _Filling, table: FieldMap, pairs: pl.DataFrame, row: Ints, key: Ints, names: Sequence[str]
 ) -> None:
     """Join times that stand in several keys, where an event has no time yet."""
-    places = {plain(name): place for place, name in reversed(list(enumerate(names)))}
+    places = {key: at for at, name in reversed([*enumerate(names)]) for key in unwrapped(table, plain(name))}
     for join in table.joins:
         if all(one in places for one in join.keys):
             _join(state, join.keys, join.epoch, [np.flatnonzero(key == places[one]) for one in join.keys], pairs, row)

@@ -144,12 +144,22 @@ event levels, Suricata's alert priority, Wazuh's rule level, CEF's severity (low
 key tells the scale, 0 to 7 are syslog's and the tens bunyan's and pino's."""
 
 
+_GRADES: Mapping[str, str] = {
+    **dict.fromkeys(("low", "p4", "p5", "minor", "sev4", "sev5"), "INFO"),
+    **dict.fromkeys(("medium", "moderate", "p3", "sev3", "average"), "WARN"),
+    **dict.fromkeys(("high", "major", "p2", "sev2"), "ERROR"),
+    **dict.fromkeys(("very-high", "very high", "p1", "sev1", "blocker"), "FATAL"),
+}
+"""Words by which alerts are graded: CEF's, Elastic's, Opsgenie's priorities, incidents' severities, Zabbix' average."""
+
+
 def _severity(hint: str) -> Reading:
     """Keep a level as it is written; give `_severity` where it is a number."""
     number = pl.when(VALUE.str.contains(r"^\d{1,5}$")).then(VALUE).cast(pl.Int64, strict=False)
     scale = _SCALES.get(hint, _SCALES[""])
     ours = number.replace_strict(dict(scale), default=None, return_dtype=pl.String)
-    return Reading({"severity_text": _text(), "_severity": ours}, pl.lit(True))
+    graded = VALUE.str.to_lowercase().replace_strict(dict(_GRADES), default=None, return_dtype=pl.String)
+    return Reading({"severity_text": _text(), "_severity": pl.coalesce(ours, graded)}, pl.lit(True))
 
 
 _TRACE = (
@@ -214,14 +224,14 @@ def _client_ip(_: str) -> Reading:
     return Reading({"client_ip": pl.when(usable).then(bare)}, ~VALUE.str.contains(",", literal=True))
 
 
-_METHODS = frozenset(
-    "GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK REPORT SEARCH "
-    "PURGE MKCALENDAR ACL SUBSCRIBE UNSUBSCRIBE NOTIFY M-SEARCH LINK UNLINK PRI DEBUG TRACK".split()
+_METHOD = (
+    "^(?i:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH|PROPFIND|PROPPATCH|MKCOL|COPY|MOVE|LOCK|UNLOCK|REPORT"
+    "|SEARCH|PURGE|MKCALENDAR|ACL|SUBSCRIBE|UNSUBSCRIBE|NOTIFY|M-SEARCH|LINK|UNLINK|PRI|DEBUG|TRACK)$"
 )
 
 
 def _method(_: str) -> Reading:
-    return _all("http_method", pl.when(VALUE.str.to_uppercase().is_in(sorted(_METHODS))).then(VALUE))
+    return _all("http_method", pl.when((FORM == TEXT) & VALUE.str.contains(_METHOD)).then(VALUE))
 
 
 def _status(_: str) -> Reading:
@@ -272,7 +282,7 @@ def _duration(hint: str) -> Reading:
     parts = [go.struct.field(name).cast(pl.Float64, strict=False).fill_null(0.0) * _UNITS[name] for name in "hms"]
     clock = [VALUE.str.extract(_DAYTIME, place).cast(pl.Float64, strict=False) for place in range(1, 5)]
     days = clock[0].fill_null(0.0) * 24 * 3.6e6 + clock[1] * 3.6e6 + clock[2] * 6e4 + clock[3] * 1e3
-    number = VALUE.cast(pl.Float64, strict=False) * _UNITS[hint] if hint in _UNITS else pl.lit(None, pl.Float64)
+    number = VALUE.cast(pl.Float64, strict=False) * _factor(hint)
     texts = (
         pl.when(unit.is_not_null())
         .then(told)
@@ -284,6 +294,13 @@ def _duration(hint: str) -> Reading:
     )
     usable = (FORM <= NUMBER) & (texts >= 0) & texts.is_finite()
     return _all("duration_ms", pl.when(usable).then(pl.when(FORM == NUMBER).then(number).otherwise(texts)))
+
+
+def _factor(hint: str) -> pl.Expr:
+    """Give milliseconds per unit; `time-taken` is seconds with a point (W3C's draft), else milliseconds (IIS)."""
+    if hint == "w3c":
+        return pl.when(VALUE.str.contains(".", literal=True)).then(1e3).otherwise(1.0)
+    return pl.lit(_UNITS.get(hint), pl.Float64)
 
 
 def _kind(_: str) -> Reading:
