@@ -32,7 +32,7 @@ def problems(parser: Format | Parser, sample: bytes = b"", *, path: str = "sampl
         ["no pattern matches the sample 'y'", 'no sample shows this pattern']
     """
     if isinstance(parser, Format):
-        yield from (fault.what for fault in samples.faults_of(parser))
+        yield from (fault.what for fault in samples.faults_of(formats.whole(parser)))
         return
     yield from _told_wrong(parser)
     if not parser.sniff(sample[:_SNIFFED], path):

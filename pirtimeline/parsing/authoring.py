@@ -13,6 +13,7 @@ import polars as pl
 
 from pirtimeline.errors import FormatError, SourceError
 from pirtimeline.parsing import columns, framing, generic, structured
+from pirtimeline.parsing.formats import whole
 from pirtimeline.parsing.lines import encoding_of, lines_of, newline_of
 from pirtimeline.parsing.plugin import Format, Parser
 from pirtimeline.schema import EVENT_COLUMNS, SEVERITIES
@@ -94,7 +95,7 @@ def share(one: Format, data: bytes) -> Share:
 
 
 def documentation(found: Mapping[str, Format | Parser]) -> str:
-    """Write the part of `docs/formats.md` that lists what is installed: one paragraph a format."""
+    """Write the part of `docs/formats.md` that lists what is installed: a section a format, with its first sample."""
     return "\n".join(line for name in sorted(found) for line in _documented(found[name]))
 
 
@@ -198,6 +199,7 @@ def quoted(text: str) -> str:
 
 
 def _documented(one: Format | Parser) -> Iterator[str]:
+    one = whole(one) if isinstance(one, Format) else one
     yield f"### {one.name}"
     yield ""
     if not isinstance(one, Format):

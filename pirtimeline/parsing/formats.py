@@ -93,6 +93,11 @@ def load(path: Path, *, samples: bool = True) -> Format:
     return parse(read_text(path), name=path.stem, origin=str(path), samples=samples)
 
 
+def whole(one: Format) -> Format:
+    """Give a format with its samples, which a start leaves unread."""
+    return one if one.samples or not one.origin else load(Path(one.origin))
+
+
 def read_text(path: Path) -> str:
     """Read a format file's text, or say why not."""
     try:

@@ -68,7 +68,7 @@ def _search(lines: pl.DataFrame, known: Sequence[Shape], coarse: str, *, full: b
     for attempt in range(_TRIES):
         place = pl.col("rest").str.find(coarse_within if attempt else coarse_at_start)
         here = here.with_columns(place=place).filter(pl.col("place").is_not_null())
-        if here.is_empty():
+        if attempt and here.is_empty():
             break
         tried = _tried(here, known)
         yield _placed(tried.filter(pl.col("length") > 0), known, full=full)

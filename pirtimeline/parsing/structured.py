@@ -19,9 +19,9 @@ _READS: Mapping[str, Reader] = {"json": json_lines.read}
 def opens(text: pl.Expr, one: Format) -> pl.Expr:
     """Test whether a line opens an event of a format: its `starts`, else its patterns, and what its kind looks like."""
     looks = [_LOOKS[one.kind](text)] if one.kind in _LOOKS else []
-    if one.starts:
-        return pl.all_horizontal([*looks, text.str.contains(one.starts)])
-    return pl.any_horizontal([text.str.contains(pattern.regex) for pattern in one.patterns] or looks)
+    regexes = [one.starts] if one.starts else [pattern.regex for pattern in one.patterns]
+    said = [pl.any_horizontal([text.str.contains(regex) for regex in regexes])] if regexes else []
+    return pl.all_horizontal([*looks, *said])
 
 
 def read(texts: pl.Series, one: Format) -> pl.DataFrame:
