@@ -134,7 +134,8 @@ def _order(whole: Turns, rule: TimeRule) -> tuple[str | None, bool]:
 def _between(turns: Sequence[Turns], known: Sequence[Known], rules: Sequence[TimeRule]) -> list[Known]:
     """Add the instants of the nearest dated rows around each block."""
     ends = [
-        (_instant(one.first, *rest), _instant(one.last, *rest)) for one, *rest in zip(turns, known, rules, strict=True)
+        (_instant(told.first, one, rule), _instant(told.last, one, rule))
+        for told, one, rule in zip(turns, known, rules, strict=True)
     ]
     found, before = [], None
     for one, (_, last) in zip(known, ends, strict=True):
