@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import polars as pl
 
 from pirtimeline.ingest import marks
-from pirtimeline.ingest.finish import Ongoing, finish
+from pirtimeline.ingest.finish import Ongoing, finish, turns
 from pirtimeline.ingest.parts import write_parts
 from pirtimeline.ingest.recover import parse_or_recover
 from pirtimeline.parsing.blocks import parse_many
@@ -168,12 +168,24 @@ def build_large(case: Path, task: Task, stream: BinaryIO, installed: Installed, 
     return mark(task, counted, parts, sha256=hashed.hexdigest())
 
 
-def _settled(task: Task, stream: _Hashed, installed: Installed, pool: Executor, ahead: int) -> Iterator[tuple[int, int, pl.DataFrame]]:
-    """Read blocks on the pool and settle them in order: offset, size and rows of each."""
+def _settled(task: Task, stream: BinaryIO, installed: Installed, pool: Executor, ahead: int) -> Iterator[tuple[int, int, pl.DataFrame]]:
+    """Read blocks on the pool and settle them in order, each with a look at the next: offset, size and rows of each."""
     ongoing = Ongoing()
-    for block, table in _in_order(blocks(stream, task.plan), task.plan, installed, pool, ahead):
-        rows, ongoing = finish(table, task.plan, ongoing, offset=block.offset)
+    read = _in_order(blocks(stream, task.plan), task.plan, installed, pool, ahead)
+    for (block, table), following in _with_next(read):
+        told = turns(following[1]) if following else None
+        rows, ongoing = finish(table, task.plan, ongoing, offset=block.offset, following=told)
         yield block.offset, len(block.data), rows
+
+
+def _with_next(read: Iterable[tuple[Block, pl.DataFrame]]) -> Iterator[tuple[tuple[Block, pl.DataFrame], tuple[Block, pl.DataFrame] | None]]:
+    held = None
+    for one in read:
+        if held is not None:
+            yield held, one
+        held = one
+    if held is not None:
+        yield held, None
 
 
 def _in_order(

@@ -22,7 +22,7 @@ def declare(plan: SourcePlan, settings: Settings, paths: Iterable[str]) -> Sourc
     if zone := _declared(settings.zones, every):
         rule = replace(rule, zone=clock.zone(zone), zone_basis="zone_declared", zone_from=None, zone_to=None)
     if year := _declared(settings.years, every):
-        rule = replace(rule, year=_year(year))
+        rule = replace(rule, year=_year(year), year_basis="declared")
     if settings.collected_at:
         rule = replace(rule, collected_at=settings.collected_at)
     host, service = _declared(settings.hosts, every), _declared(settings.services, every)

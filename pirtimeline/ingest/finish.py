@@ -8,6 +8,7 @@ import polars as pl
 
 from pirtimeline.parsing import clock
 from pirtimeline.parsing.times import FIELDS
+from pirtimeline.parsing.turns import NOTHING, Turns, join
 from pirtimeline.parsing.pieces import OPEN
 from pirtimeline.parsing.plan import SourcePlan
 from pirtimeline.schema import EVENT_COLUMNS, STRUCTURE, TIME_BASIS, UNRECOGNISED, UTC
@@ -22,12 +23,14 @@ class Ongoing:
     """What a source's next block needs to know of those before it."""
 
     lines: int = 0
-    carry: clock.Carry | None = None
+    past: Turns = NOTHING
     observed: clock.Carry | None = None
     open_event: pl.DataFrame | None = None
 
 
-def finish(table: pl.DataFrame, plan: SourcePlan, ongoing: Ongoing, *, offset: int) -> tuple[pl.DataFrame, Ongoing]:
+def finish(
+    table: pl.DataFrame, plan: SourcePlan, ongoing: Ongoing, *, offset: int, following: Turns | None = None
+) -> tuple[pl.DataFrame, Ongoing]:
     """Settle a block's rows.
 
     Args:
@@ -35,6 +38,7 @@ def finish(table: pl.DataFrame, plan: SourcePlan, ongoing: Ongoing, *, offset: i
         plan: the source's plan.
         ongoing: what the block before left, `Ongoing()` for a source's first.
         offset: the block's first byte in the source.
+        following: what the next block tells of its times, where there is one.
 
     Returns:
         The rows of the event table with `parser`, in order, and what the next block needs.
@@ -43,7 +47,9 @@ def finish(table: pl.DataFrame, plan: SourcePlan, ongoing: Ongoing, *, offset: i
     placed = _placed(table, plan.source_id, offset, ongoing.lines)
     piece = placed["_piece_of"].is_not_null()
     whole = placed.filter(~piece) if piece.any() else placed
-    settled, carry = clock.settle(_timed(whole), plan.rule, ongoing.carry)
+    timed = _timed(whole)
+    told = clock.summarise(timed)
+    settled, _ = clock.settle(timed, plan.rule, carry_of(ongoing.past, told, following, plan))
     settled, observed = _observed(settled, plan, ongoing.observed)
     last = settled.filter(pl.col("parser") != STRUCTURE).tail(1)
     open_event = last if last.height else ongoing.open_event
@@ -51,8 +57,20 @@ def finish(table: pl.DataFrame, plan: SourcePlan, ongoing: Ongoing, *, offset: i
         pieces = _pieces(placed.filter(piece), settled, ongoing.open_event, plan.source_id)
         settled = pl.concat([settled, pieces], how="diagonal_relaxed").sort("byte_offset")
     kept = _noted(_named(settled, plan))
-    now = replace(ongoing, lines=ongoing.lines + lines, carry=carry, observed=observed, open_event=open_event)
+    now = replace(ongoing, lines=ongoing.lines + lines, past=join(ongoing.past, told), observed=observed, open_event=open_event)
     return kept.select([name for name in kept.columns if not name.startswith("_")]), now
+
+
+def carry_of(past: Turns, told: Turns, following: Turns | None, plan: SourcePlan) -> clock.Carry:
+    """Settle what a block must know of those before it and of the next."""
+    before = [] if past == NOTHING else [past]
+    after = [] if following is None else [following]
+    return clock.anchor([*before, told, *after], plan.rule)[len(before)]
+
+
+def turns(table: pl.DataFrame) -> Turns:
+    """Say what a block that was read tells of its times."""
+    return clock.summarise(_timed(table.filter(pl.col("_piece_of").is_null())))
 
 
 def _placed(table: pl.DataFrame, source_id: str, offset: int, lines: int) -> pl.DataFrame:

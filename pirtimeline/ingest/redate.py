@@ -5,7 +5,7 @@ The evidence is not read: `timestamp_text` holds all that a text says of its tim
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,17 @@ import polars as pl
 
 from pirtimeline.ingest import marks
 from pirtimeline.ingest.batches import Task
+from pirtimeline.ingest.finish import carry_of, join_objects
 from pirtimeline.parsing import clock, times
 from pirtimeline.parsing.plugin import Format, Parser
-from pirtimeline.schema import STRUCTURE, event_id
+from pirtimeline.parsing.turns import NOTHING, Turns, join
+from pirtimeline.schema import event_id
 from pirtimeline.store import listed_parts, write_part
 
 Installed = Mapping[str, Format | Parser]
 
-_TOLD = ("timestamp", "local_timestamp", "resolution_us", "time_basis", "not_before", "not_after", "observed_timestamp")
+_REMARK = r',?"pir_note":"((?:[^"\\]|\\.)*)"\}$'
+_TOLD = ("timestamp", "local_timestamp", "resolution_us", "time_basis", "not_before", "not_after", "observed_timestamp", "extra")
 
 
 def redate(case: Path, batch: Sequence[Mapping[str, Any]], late: Mapping[str, Task], installed: Installed) -> list[dict[str, Any]]:
@@ -36,21 +39,43 @@ def redate(case: Path, batch: Sequence[Mapping[str, Any]], late: Mapping[str, Ta
     Returns:
         What the commit mark says then. Parts in which nothing changed stay; new ones lie beside the old.
     """
-    carries: dict[str, clock.Carry | None] = {}
-    renamed: dict[str, tuple[str, str]] = {}
+    runs = {run: [*names] for run, names in groupby(sorted(listed_parts(batch), key=_run), key=_run)}
+    told = _turns(case, runs, late, installed)
     stamp = marks.digest([[key, marks.timed_as(task.plan)] for key, task in sorted(late.items())])[:8]
-    bases: list[pl.DataFrame] = []
-    for run, names in groupby(sorted(listed_parts(batch), key=_run), key=_run):
+    renamed: dict[str, tuple[str, str]] = {}
+    counted: dict[str, Mapping[str, Any]] = {}
+    pasts = dict.fromkeys(late, NOTHING)
+    zones = {one["source_id"]: one["zone"] for one in batch}
+    for number, (run, names) in enumerate(runs.items()):
         before = {name: _part(case, name) for name in names}
-        rows = pl.concat(before.values(), how="diagonal").sort("source_id", "byte_offset")
-        dated = pl.concat([_dated(one, late, carries, installed) for one in rows.partition_by("source_id", maintain_order=True)])
-        bases.append(dated.select("source_id", "parser", "continues", "timestamp", "time_basis", "byte_length", "line_count"))
+        dated = pl.concat([_dated(one, number, late, told, pasts, zones, installed) for one in _by_source(before.values())])
+        for source_id, more in marks.tallies(dated).items():
+            counted[source_id] = marks.added(counted.get(source_id, marks.NOTHING), more)
         for name, old in before.items():
-            new = old.drop(_TOLD).join(dated.select("source_id", "byte_offset", *_TOLD), on=["source_id", "byte_offset"], how="left", maintain_order="left")
+            new = _with_times(old, dated)
             if not new.select(_TOLD).equals(old.select(_TOLD)):
                 renamed[name] = write_part(case, f"{run}-{stamp}", new)
-    counted = marks.tallies(pl.concat(bases))
     return [_mark(one, late.get(one["source_id"]), counted.get(one["source_id"], marks.NOTHING), renamed) for one in batch]
+
+
+def _by_source(tables: Iterable[pl.DataFrame]) -> list[pl.DataFrame]:
+    return pl.concat(tables, how="diagonal").sort("source_id", "byte_offset").partition_by("source_id", maintain_order=True)
+
+
+def _turns(case: Path, runs: Mapping[str, list[str]], late: Mapping[str, Task], installed: Installed) -> dict[tuple[str, int], Turns]:
+    """Say what each run of each source tells of its times, which the runs beside it must know."""
+    found = {}
+    for number, names in enumerate(runs.values()):
+        for rows in _by_source(_part(case, name) for name in names):
+            if rows["source_id"][0] in late:
+                found[rows["source_id"][0], number] = clock.summarise(_told(rows.filter(pl.col("continues").is_null()), installed))
+    return found
+
+
+def _with_times(old: pl.DataFrame, dated: pl.DataFrame) -> pl.DataFrame:
+    times_of = dated.select("source_id", "byte_offset", *_TOLD)
+    joined = old.drop(_TOLD).join(times_of, on=["source_id", "byte_offset"], how="left", maintain_order="left")
+    return joined.select(old.columns)
 
 
 def _run(part: str) -> str:
@@ -63,31 +88,58 @@ def _part(case: Path, name: str) -> pl.DataFrame:
     return pl.read_parquet(case / name, hive_partitioning=False).with_columns(parser=pl.lit(parser))
 
 
-def _dated(rows: pl.DataFrame, late: Mapping[str, Task], carries: dict[str, clock.Carry | None], installed: Installed) -> pl.DataFrame:
-    """Settle one source's rows anew; pieces of long events repeat what their event says."""
+def _dated(
+    rows: pl.DataFrame,
+    number: int,
+    late: Mapping[str, Task],
+    told: Mapping[tuple[str, int], Turns],
+    pasts: dict[str, Turns],
+    zones: Mapping[str, str | None],
+    installed: Installed,
+) -> pl.DataFrame:
+    """Settle one source's rows of a run anew; pieces of long events repeat what their event says."""
     source_id = rows["source_id"][0]
-    task = late.get(source_id)
     columns = ["source_id", "byte_offset", "byte_length", "line_count", "parser", "continues", *_TOLD]
+    task = late.get(source_id)
     if task is None:
         return rows.select(columns)
-    whole = rows.filter(pl.col("continues").is_null())
-    settled, carries[source_id] = clock.settle(_told(whole, installed), task.plan.rule, carries.get(source_id))
-    settled = settled.with_columns(_observed(settled, task, installed))
-    pieces = rows.filter(pl.col("continues").is_not_null())
-    if pieces.height:
-        said = settled.select(event_id().alias("continues"), *_TOLD)
-        again = pieces.drop(_TOLD).join(said, on="continues", how="left", maintain_order="left")
-        settled = pl.concat([settled.select(columns), again.select(columns)]).sort("byte_offset")
-    return settled.select(columns)
+    now = told[source_id, number]
+    carry = carry_of(pasts[source_id], now, told.get((source_id, number + 1)), task.plan)
+    pasts[source_id] = join(pasts[source_id], now)
+    piece = pl.col("continues").is_not_null()
+    settled, _ = clock.settle(_told(rows.filter(~piece), installed), task.plan.rule, carry)
+    settled = _observed(_remarked(settled), zones.get(source_id) or "UTC", task, installed)
+    if not rows["continues"].null_count() < rows.height:
+        return settled.select(columns)
+    said = settled.select(event_id().alias("continues"), *_TOLD)
+    again = rows.filter(piece).drop(_TOLD).join(said, on="continues", how="left", maintain_order="left")
+    return pl.concat([settled.select(columns), again.select(columns)]).sort("byte_offset")
+
+
+def _remarked(rows: pl.DataFrame) -> pl.DataFrame:
+    """Take the clock's old remarks out of `extra` and put its new ones in."""
+    old = pl.col("extra").str.extract(_REMARK)
+    kept = old.str.split("; ").list.filter(~pl.element().is_in(list(clock.REMARKS))).list.join("; ")
+    notes = pl.concat_str([pl.when(kept != "").then(kept), pl.col("_note")], separator="; ", ignore_nulls=True)
+    bare = pl.col("extra").str.replace(_REMARK, "}")
+    note = pl.when(notes != "").then(pl.struct(pir_note=notes).struct.json_encode())
+    extra = join_objects(pl.when(bare != "{}").then(bare), note)
+    return rows.with_columns(pl.when(old.is_not_null() | pl.col("_note").is_not_null()).then(extra).otherwise("extra").alias("extra"))
 
 
 def _told(rows: pl.DataFrame, installed: Installed) -> pl.DataFrame:
-    """Read `timestamp_text` again, each row by the times its format writes."""
+    """Read `timestamp_text` again, each row by the times its format writes; what was explicit stays as it was."""
     tables = []
     for (parser,), table in rows.partition_by("parser", as_dict=True, maintain_order=True).items():
-        read = times.read(table, _times(installed.get(str(parser))))
-        tables.append(read.with_columns(_local=pl.coalesce("_local", "local_timestamp"), _resolution_us=pl.coalesce("_resolution_us", "resolution_us")))
-    return pl.concat(tables).sort("byte_offset")
+        tables.append(times.read(table, _times(installed.get(str(parser)))))
+    table = pl.concat(tables, how="diagonal").sort("byte_offset")
+    stays = (pl.col("time_basis") == "explicit") | (pl.col("_local").is_null() & pl.col("timestamp").is_not_null())
+    wall, instant = pl.col("local_timestamp"), pl.col("timestamp").dt.replace_time_zone(None)
+    kept = {"_local": wall, "_resolution_us": pl.col("resolution_us"), "_offset_s": (wall - instant).dt.total_seconds()}
+    return table.with_columns(
+        pl.when(stays).then(kept.get(name, pl.lit(None))).otherwise(pl.col(name)).cast(dtype).alias(name)
+        for name, dtype in times.FIELDS.items()
+    )
 
 
 def _times(parser: Format | Parser | None) -> list[str]:
@@ -95,8 +147,39 @@ def _times(parser: Format | Parser | None) -> list[str]:
     return [*dict.fromkeys(one for one in known if one), "auto"]
 
 
-def _observed(rows: pl.DataFrame, task: Task, installed: Installed) -> pl.Expr:
-    return pl.col("observed_timestamp")
+def _observed(rows: pl.DataFrame, before: str, task: Task, installed: Installed) -> pl.DataFrame:
+    """Move what envelopes recorded without a zone from the zone it was read in to the one it is read in now.
+
+    The text of an envelope's time is not kept, but its instant is, and so is the zone by which that was settled.
+    """
+    names = rows["envelope"].drop_nulls().unique()
+    zoneless = [name for name in names if not _has_zone(installed.get(name.rpartition("/")[2]))]
+    moving = pl.col("envelope").is_in(zoneless) & pl.col("observed_timestamp").is_not_null()
+    seen = rows.filter(moving).select("byte_offset", "parser", _local=_wall(pl.col("observed_timestamp"), before))
+    if not seen.height:
+        return rows
+    missing = {name: dtype for name, dtype in times.FIELDS.items() if name not in seen.columns}
+    told = seen.with_columns(pl.lit("", pl.String).alias("timestamp_text"), *[pl.lit(None, t).alias(n) for n, t in missing.items()])
+    settled, _ = clock.settle(told, task.plan.rule)
+    moved = settled.select("byte_offset", _moved="timestamp")
+    joined = rows.join(moved, on="byte_offset", how="left", maintain_order="left")
+    return joined.with_columns(pl.coalesce("_moved", "observed_timestamp").alias("observed_timestamp")).drop("_moved")
+
+
+def _wall(instant: pl.Expr, zone: str) -> pl.Expr:
+    """Give the local time of an instant in a zone: an IANA name, or an offset such as `+05:30`."""
+    if zone[0] not in "+-":
+        return instant.dt.convert_time_zone(zone).dt.replace_time_zone(None)
+    minutes = (int(zone[1:3]) * 60 + int(zone[4:6])) * (-1 if zone[0] == "-" else 1)
+    return instant.dt.replace_time_zone(None) + pl.duration(minutes=minutes)
+
+
+def _has_zone(envelope: Format | Parser | None) -> bool:
+    """Tell whether an envelope writes its times with a zone, so that they do not depend on the plan."""
+    if not isinstance(envelope, Format):
+        return True
+    layouts = [layout for pattern in envelope.patterns if pattern.time for layout in times.readings(pattern.time)]
+    return not layouts or any("zone" in layout.roles for layout in layouts)
 
 
 def _mark(one: Mapping[str, Any], task: Task | None, counted: Mapping[str, Any], renamed: Mapping[str, tuple[str, str]]) -> dict[str, Any]:

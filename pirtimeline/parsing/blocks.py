@@ -125,17 +125,15 @@ def rows(framed: Framed, uses: Sequence[FormatUse]) -> pl.DataFrame:
 
 def _reread(framed: Framed, mine: Offsets, use: FormatUse) -> pl.DataFrame:
     """Read the events of one format; what only opened like it becomes a reject."""
-    table = _read(framed, mine, use.format).with_columns(pl.Series("_row", mine))
+    table = _read(framed, mine, use.format).with_columns(pl.Series("_row", mine), parser=pl.lit(use.format.name))
     refused = table["_reject"].is_not_null()
-    rejects = pl.DataFrame()
-    if refused.any():
-        told = table.filter(refused).select("_row", reject_reason="_reject")
-        rejects = told.with_columns(framed.texts(mine[refused.to_numpy()]).alias("message"), parser=pl.lit(UNRECOGNISED))
-        rejects = rejects.with_columns(pl.col("message").str.strip_chars_end("\r\n"))
-        table = table.filter(~refused)
-    table = table.drop("_reject").with_columns(parser=pl.lit(use.format.name))
-    table = _opened(table, use) if use.inner and table.height else table
-    return pl.concat([one for one in (table, rejects) if one.height], how="diagonal").sort("_row")
+    if not refused.any():
+        return _opened(table.drop("_reject"), use)
+    told = table.filter(refused).select("_row", reject_reason="_reject")
+    texts = framed.texts(mine[refused.to_numpy()]).str.strip_chars_end("\r\n")
+    rejects = told.with_columns(texts.alias("message"), parser=pl.lit(UNRECOGNISED))
+    kept = _opened(table.filter(~refused).drop("_reject"), use)
+    return pl.concat([one for one in (kept, rejects) if one.height], how="diagonal").sort("_row")
 
 
 def _read(framed: Framed, mine: Offsets, one: Format) -> pl.DataFrame:
@@ -157,6 +155,8 @@ def _unread(framed: Framed, which: np.ndarray[tuple[int], np.dtype[np.bool_]], n
 
 def _opened(outer: pl.DataFrame, use: FormatUse) -> pl.DataFrame:
     """Read what an envelope holds: the inner columns win, the outer fill what they leave null."""
+    if not use.inner or not outer.height:
+        return outer
     texts = outer[use.format.envelope].fill_null("")
     headers = framed_texts(texts)
     process = outer["process_name"] if "process_name" in outer.columns else pl.Series([None] * outer.height, dtype=pl.String)
@@ -175,7 +175,7 @@ def _within(outer: pl.DataFrame, texts: pl.Series, envelope: str, inner: FormatU
     read = _read(framed, np.arange(framed.height), inner.format)
     kept = read["_reject"].is_null()
     read = read.drop("_reject").with_columns(parser=pl.lit(inner.format.name), _row=pl.int_range(pl.len(), dtype=pl.Int64))
-    read = _opened(read, inner) if inner.inner else read
+    read = _opened(read, inner)
     merged = _merged(outer, read.drop("_row"), envelope)
     return pl.concat([merged.filter(kept), outer.filter(~kept)], how="diagonal").sort("_row")
 

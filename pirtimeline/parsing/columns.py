@@ -91,7 +91,7 @@ def _by_pattern(framed: Framed, rows: Offsets, one: Format) -> Iterator[pl.DataF
         mine = left if matched.all() else left[matched]
         if len(mine):
             headers = headers if matched.all() else headers.filter(matched)
-            yield _groups(framed, rows[mine], headers, pattern, one.date_order or None).with_columns(
+            yield _groups(framed, rows[mine], headers, pattern).with_columns(
                 pl.Series("_row", mine), pl.lit(place, pl.Int16).alias("_pattern")
             )
         left = left[~matched]
@@ -101,17 +101,17 @@ def _by_pattern(framed: Framed, rows: Offsets, one: Format) -> Iterator[pl.DataF
         )
 
 
-def _groups(framed: Framed, rows: Offsets, headers: pl.Series, pattern: Pattern, order: str | None) -> pl.DataFrame:
+def _groups(framed: Framed, rows: Offsets, headers: pl.Series, pattern: Pattern) -> pl.DataFrame:
     table = headers.str.extract_groups(pattern.regex).struct.unnest()
     if "message" not in table.columns:
         table = table.with_columns(headers.alias("message"))
     table = with_rest(table, framed.rests(rows, pattern.header_lines))
-    return timed(table, pattern.time, order=order) if "timestamp_text" in table.columns else table
+    return timed(table, pattern.time) if "timestamp_text" in table.columns else table
 
 
-def timed(table: pl.DataFrame, time: str, *, order: str | None = None) -> pl.DataFrame:
+def timed(table: pl.DataFrame, time: str) -> pl.DataFrame:
     """Add what `timestamp_text` says, read as `time` tells: the columns of `times.FIELDS`."""
-    return times.read(table, time, order=order)
+    return times.read(table, time)
 
 
 def with_rest(table: pl.DataFrame, rests: pl.Series) -> pl.DataFrame:

@@ -40,7 +40,6 @@ class SourcePlan:
     encoding: str = "utf-8"
     newline: str = "lf"
     order: str = "ascending"
-    date_order: str = ""
     rule: TimeRule
     inferred: TimeRule
     host_name: str | None = None
@@ -58,7 +57,6 @@ class SourcePlan:
             "encoding": self.encoding,
             "newline": self.newline,
             "order": self.order,
-            "date_order": self.date_order or None,
             "zone": rule.get("zone"),
             "year": rule.get("year"),
             "host": self.host_name,
@@ -84,27 +82,17 @@ def plan_from_json(source_id: str, told: Mapping[str, Any], installed: Mapping[s
     return SourcePlan(
         source_id=source_id,
         path=told["path"],
-        formats=ordered(tuple(_use_from_json(one, installed) for one in told["formats"]), told["date_order"] or ""),
+        formats=tuple(_use_from_json(one, installed) for one in told["formats"]),
         parser=told["parser"] or "",
         encoding=told["encoding"],
         newline=told["newline"],
         order=told["order"],
-        date_order=told["date_order"] or "",
         rule=TimeRule.from_dict(told["time"]),
         inferred=TimeRule.from_dict(told["inferred"]),
         host_name=told["host"],
         host_basis=told["host_basis"],
         service_name=told["service"],
         because=tuple(told["because"]),
-    )
-
-
-def ordered(uses: tuple[FormatUse, ...], date_order: str) -> tuple[FormatUse, ...]:
-    """Tell formats how their dates of bare numbers are read in this source."""
-    if not date_order:
-        return uses
-    return tuple(
-        FormatUse(dataclasses.replace(use.format, date_order=date_order), ordered(use.inner, date_order)) for use in uses
     )
 
 
@@ -116,7 +104,7 @@ def _use_json(use: FormatUse) -> str | dict[str, Any]:
 def _format_json(one: Format) -> dict[str, Any]:
     """Write a synthesised format out: what differs from a format's defaults."""
     defaults = Format(name="", title="")
-    hidden = ("patterns", "samples", "date_order")
+    hidden = ("patterns", "samples")
     told = {f.name: getattr(one, f.name) for f in dataclasses.fields(one) if f.name not in hidden}
     told = {key: value for key, value in told.items() if value != getattr(defaults, key)}
     plain = {key: dict(value) if isinstance(value, Mapping) else value for key, value in told.items()}

@@ -49,8 +49,7 @@ class Format:
     that have keys; `columns` types the format's own columns (`string`, `int`, `float`, `bool`, `time`); `options` say
     what a kind has to know of a file: for `csv` and `w3c` the `header` line as it stands and the `delimiter`.
     `inner` marks a format that only stands within an envelope: a regex that the envelope's `process_name` must match.
-    `origin` is the file that declares it, for messages. `date_order` (`mdy`, `dmy`, `ymd`) is not the format's: the
-    survey sets it for a source whose dates of bare numbers are all read so.
+    `origin` is the file that declares it, for messages.
     """
 
     name: str
@@ -69,7 +68,6 @@ class Format:
     options: Mapping[str, str] = field(default_factory=dict)
     samples: tuple[Sample, ...] = ()
     generic: bool = False
-    date_order: str = ""
     origin: str = ""
 
 

@@ -39,7 +39,7 @@ def read(texts: pl.Series, one: Format) -> pl.DataFrame:
     table = table.with_columns(severity=_severity(one, table.columns))
     if "timestamp_text" not in table.columns:
         return table.drop("_time", "_severity", strict=False)
-    return timed(table, one.date_order or None).drop("_time", "_severity", strict=False)
+    return timed(table).drop("_time", "_severity", strict=False)
 
 
 def _severity(one: Format, there: Sequence[str]) -> pl.Expr:
@@ -51,20 +51,20 @@ def _severity(one: Format, there: Sequence[str]) -> pl.Expr:
     return pl.coalesce(*mapped, *numbers, levels.severity(text))
 
 
-def timed(table: pl.DataFrame, order: str | None) -> pl.DataFrame:
+def timed(table: pl.DataFrame) -> pl.DataFrame:
     """Add what `timestamp_text` says, each row read as its `_time` tells.
 
     Example:
         >>> rows = pl.DataFrame({"timestamp_text": ["0", "1970-01-01T00:00:01Z"], "_time": ["epoch_s", "iso8601"]})
-        >>> [at.second for at in timed(rows, None)["_local"]]
+        >>> [at.second for at in timed(rows)["_local"]]
         [0, 1]
     """
     names = table["_time"].drop_nulls().unique().sort().to_list()
     if len(names) == 1:
-        return times.read(table, names[0], order=order)
+        return times.read(table, names[0])
     rows = table.with_row_index("_at")
     read = [
-        times.read(rows.filter(pl.col("_time") == name).select("_at", "timestamp_text"), name, order=order) for name in names
+        times.read(rows.filter(pl.col("_time") == name).select("_at", "timestamp_text"), name) for name in names
     ]
     if not read:
         return table.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in times.FIELDS.items())

@@ -6,23 +6,22 @@ A zone, a year or a host is often known only from another source, so all sources
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from fnmatch import fnmatchcase
 
 import polars as pl
 
 from pirtimeline.errors import FormatError
 from pirtimeline.evidence import Found, Source
-from pirtimeline.parsing import times, zones
+from pirtimeline.parsing import clock, times, zones
 from pirtimeline.parsing.clock import TimeRule
 from pirtimeline.parsing.clues import clue_events
 from pirtimeline.parsing.detect import detect
 from pirtimeline.parsing.hosts import folder_hosts
 from pirtimeline.parsing.lines import encoding_of, newline_of
-from pirtimeline.parsing.plan import FormatUse, SourcePlan, ordered
+from pirtimeline.parsing.plan import FormatUse, SourcePlan
 from pirtimeline.parsing.plugin import Format, Parser
 from pirtimeline.parsing.sampling import Sampled, sample_lines
 
@@ -117,7 +116,7 @@ def _ends(samples: Sequence[tuple[int, bytes]]) -> tuple[tuple[int, bytes], ...]
 
 
 def _plan(one: Looked, uses: tuple[FormatUse, ...]) -> SourcePlan:
-    rule = TimeRule(mtime=one.mtime, name_date=name_date(one.paths[0]))
+    rule = TimeRule(mtime=one.mtime, name_date=clock.name_date(one.paths[0]))
     return SourcePlan(
         source_id=one.source.source_id,
         path=one.paths[0],
@@ -152,16 +151,13 @@ def _forced(plan: SourcePlan, forced: Sequence[tuple[str, str]], installed: Mapp
 
 def _inferred(looked: Mapping[str, Looked], plans: Mapping[str, SourcePlan]) -> dict[str, SourcePlan]:
     """Settle hosts, the order of dates, and zones, which may be known only from another source."""
-    pieces = [(plans[key], offset, data) for key, one in looked.items() for offset, data in one.pieces]
-    events = clue_events(pieces)
+    events = clue_events([(plans[key], offset, data) for key, one in looked.items() for offset, data in one.pieces])
     named = _named_hosts(events)
     folders = folder_hosts({key: one.paths[0] for key, one in looked.items()})
     orders = _date_orders(events)
-    shown = {key: _hosted(plan, named.get(key), folders.get(key)) for key, plan in plans.items()}
-    return {
-        key: replace(plan, date_order=orders.get(key, ""), formats=ordered(plan.formats, orders.get(key, "")))
-        for key, plan in shown.items()
-    }
+    hosted = {key: _hosted(plan, named.get(key), folders.get(key)) for key, plan in plans.items()}
+    found = zones.infer(_clued(hosted, named), events)
+    return {key: _timed(plan, orders.get(key), found.get(key)) for key, plan in hosted.items()}
 
 
 def _hosted(plan: SourcePlan, named: str | None, folder: str | None) -> SourcePlan:
@@ -185,17 +181,18 @@ def _date_orders(events: pl.DataFrame) -> dict[str, str]:
     return {str(key): order for key, order in found.items() if order}
 
 
-def name_date(path: str) -> date | None:
-    """Find the date that a file's name carries.
+def _clued(plans: Mapping[str, SourcePlan], named: Mapping[str, str]) -> list[zones.Clue]:
+    """Say where each source lies and which host its own text names, for the inference of zones."""
+    return [
+        zones.Clue(source_id=key, path=plan.path, folder=plan.path.rpartition("/")[0], host_name=named.get(key))
+        for key, plan in plans.items()
+    ]
 
-    Example:
-        >>> name_date("app1/catalina.2024-03-04.log"), name_date("catalina.out")
-        (datetime.date(2024, 3, 4), None)
-    """
-    found = re.findall(r"(?<!\d)((?:19|20)\d\d)[-._]?(0[1-9]|1[0-2])[-._]?(0[1-9]|[12]\d|3[01])(?!\d)", path.rpartition("/")[2])
-    for year, month, day in found:
-        try:
-            return date(int(year), int(month), int(day))
-        except ValueError:
-            continue
-    return None
+
+def _timed(plan: SourcePlan, date_order: str | None, found: zones.Inference | None) -> SourcePlan:
+    """Lay over a plan's time rule what the evidence shows of zone and order of dates."""
+    rule = replace(plan.inferred, date_order=date_order)
+    if found is None:
+        return replace(plan, rule=rule, inferred=rule)
+    rule = replace(rule, zone=found.zone, zone_basis="zone_inferred", zone_from=found.zone_from, zone_to=found.zone_to)
+    return replace(plan, rule=rule, inferred=rule, because=(*plan.because, *found.because))

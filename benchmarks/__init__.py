@@ -1,0 +1,1 @@
+"""What the program is measured by: data that it writes itself, and whole processes side by side."""
