@@ -116,7 +116,7 @@ def _scene(
 ) -> Scene:
     calm = windows.baseline(found.bins, found.outage) if found.outage else None
     seen = evidence(inputs, hits, held, calm, when.span_of(moments, covered["last"]))
-    return scene(inputs, seen, points, touched, moments, covered["hosts"], quality.where(covered))
+    return scene(seen, points, touched, moments, covered["hosts"], quality.where(covered))
 
 
 def _counted(found: incidents.Incident) -> dict[str, Moment]:

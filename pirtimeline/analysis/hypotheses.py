@@ -62,7 +62,6 @@ class Found:
 
 
 def scene(
-    inputs: Inputs,
     seen: Evidence,
     points: pl.DataFrame,
     touched: Affected,
@@ -71,10 +70,7 @@ def scene(
     where: str,
 ) -> Scene:
     """Set the scene: the changes before the first sign of trouble, and how fine the times of events are."""
-    start = moments["impact_start"].timestamp if "impact_start" in moments else datetime.max
-    if "impact_start" not in moments:
-        last = seen.rows["at"].max() if not seen.rows.is_empty() else None
-        start = last if isinstance(last, datetime) else start
+    start = moments["impact_start"].timestamp if "impact_start" in moments else None
     return Scene(
         evidence=seen,
         points=points,
@@ -155,7 +151,8 @@ def _before(link: Link, core: Found, trigger: Trigger | None, stage: Scene) -> F
     at = core.row["at"]
     since = trigger.at if trigger else at - max(core.link.reach, timedelta(hours=1))
     rows = within(stage.evidence.of(link), since, at + link.slack)
-    rows = rows.filter(pl.col("event_ids").list.first() != core.row["event_ids"][0])
+    told = [core.row["event_ids"][0], *([trigger.event_id] if trigger else [])]
+    rows = rows.filter(~pl.col("event_ids").list.first().is_in(told))
     if rows.is_empty() or not stage.evidence.new(rows, link, since):
         return None
     return Found(link, rows.row(0, named=True), stage.evidence.before(link, since) == 0)

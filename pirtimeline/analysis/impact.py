@@ -101,14 +101,12 @@ def _lost_time(
 ) -> dict[str, Value]:
     """Add up the bins that were down, and those that were only degraded."""
     inside = bins.filter((pl.col("bin") + every > during.start) & (pl.col("bin") < during.end))
-    failed, total = (inside[c].to_numpy().astype(float) for c in ("failed", "total"))
+    failed, total, aborted = (inside[c].to_numpy().astype(float) for c in ("failed", "total", "aborted"))
     silent = (total == 0) & (found.calm.rate >= 1.0)
-    down = silent | ((total > 0) & (failed >= DOWN * total))
+    down = silent | ((total > 0) & (failed + aborted >= DOWN * total))
     degraded = worse(failed, total, found.calm) & ~down
     step = every.total_seconds()
-    text = (
-        f"bins of {step:g} s in which at least half of the requests failed, or none was answered where some usually are"
-    )
+    text = f"bins of {step:g} s in which at least half of the requests failed or were given up, or none was answered"
     return {
         "downtime_seconds": Value(value=float(min(down.sum() * step, during.seconds)), event_ids=ids, reason=text),
         "degraded_seconds": Value(

@@ -64,7 +64,10 @@ def _by_requests(
     every = rates.width(timedelta(seconds=whole.seconds))
     inner = failed.filter(~pl.col("stream").is_in(list(tiers.outer))).lazy()
     rows = pl.concat([answered.select("timestamp", "status"), inner.select("timestamp", "status")])
-    bins = rates.series(rows, span=whole, every=every, failed=pl.col("status") >= requests.FAILED)
+    status = pl.col("status")
+    bins = rates.series(
+        rows, span=whole, every=every, failed=status >= requests.FAILED, aborted=status == requests.ABORTED
+    )
     outage = windows.outage(bins, every=every, within=within)
     return Incident(tiers, answered, failed, bins, every, outage)
 

@@ -42,6 +42,7 @@ _NO_NAMES = (
     "started finished completed the new old java jdk http https tomcat upgraded upgrade image"
 )
 _NO_NAME = frozenset(_NO_NAMES.split())
+_PLACE = re.compile(r"\b(?:on|at|to|host)[ =:]+([a-z][\w-]*\d[\w.-]*)", re.IGNORECASE)
 _WORD = re.compile(r"[a-z][a-z0-9]*")
 _COMMON_WORDS = (
     "api app apps application service services svc server web www http https health check checks failing failed fail "
@@ -68,7 +69,7 @@ class Mention:
 
 
 def mention(text: str, hosts: Iterable[str] = ()) -> Mention:
-    """Read a message for its action, phase, service, versions and those of the known hosts that it names.
+    """Read a message for its action, phase, service, versions and hosts: known ones, else what stands as a place.
 
     Example:
         >>> mention("deploy started: shop 1.4.1 -> 1.4.2 on app1 by bot", ["app1", "db1"])
@@ -84,7 +85,8 @@ def mention(text: str, hosts: Iterable[str] = ()) -> Mention:
         service=named[1].rstrip("-._") if named else "",
         old_version=old,
         version=new,
-        hosts=named_hosts(text, hosts),
+        hosts=named_hosts(text, hosts)
+        or tuple(m[1] for m in _PLACE.finditer(text) if not re.match(_VERSION, m[1]))[:1],
     )
 
 

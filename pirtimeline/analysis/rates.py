@@ -29,8 +29,10 @@ def width(span: timedelta) -> timedelta:
     return timedelta(seconds=min(60, max(1, int(span.total_seconds() // 200))))
 
 
-def series(rows: pl.LazyFrame, *, span: Interval, every: timedelta, failed: pl.Expr) -> pl.DataFrame:
-    """Count rows in bins over a span: `bin` (its start), `total` and `failed`; empty bins are there with 0.
+def series(
+    rows: pl.LazyFrame, *, span: Interval, every: timedelta, failed: pl.Expr, aborted: pl.Expr | None = None
+) -> pl.DataFrame:
+    """Count rows in bins over a span: `bin` (its start), `total`, `failed`, `aborted`; empty bins are there with 0.
 
     Example:
         >>> from datetime import UTC
@@ -46,13 +48,17 @@ def series(rows: pl.LazyFrame, *, span: Interval, every: timedelta, failed: pl.E
     counted = (
         rows.filter(pl.col("timestamp").is_between(start, span.end))
         .group_by(index)
-        .agg(pl.len().cast(pl.Int64).alias("total"), failed.fill_null(False).sum().cast(pl.Int64).alias("failed"))
+        .agg(total=pl.len().cast(pl.Int64), failed=_count(failed), aborted=_count(aborted))
         .collect(engine="streaming")
     )
     bins = int((span.end - start).total_seconds() // step) + 1
     whole = pl.DataFrame({"index": pl.int_range(bins, eager=True)}).join(counted, on="index", how="left")
     at = pl.lit(start).cast(pl.Datetime("us", "UTC")) + pl.duration(seconds=pl.col("index") * step)
-    return whole.sort("index").select(at.alias("bin"), pl.col("total", "failed").fill_null(0))
+    return whole.sort("index").select(at.alias("bin"), pl.col("total", "failed", "aborted").fill_null(0))
+
+
+def _count(flag: pl.Expr | None) -> pl.Expr:
+    return pl.lit(0, pl.Int64) if flag is None else flag.fill_null(False).sum().cast(pl.Int64)
 
 
 def anscombe(counts: NDArray[np.float64]) -> NDArray[np.float64]:

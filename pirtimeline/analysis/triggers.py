@@ -56,11 +56,13 @@ class Trigger:
         return headline(self.mention, " ".join((self.message or self.title).split()))
 
 
-def triggers(points: pl.DataFrame, hosts: list[str], *, before: datetime) -> list[Trigger]:
-    """Give the changes before an instant that concern what was affected, or say nothing of what they concern."""
-    rows = points.filter((pl.col("role") == "change") & (pl.col("at") < before) & (pl.col("kinship") >= 1))
+def triggers(points: pl.DataFrame, hosts: list[str], *, before: datetime | None) -> list[Trigger]:
+    """Give the changes before an instant (all, where it is None) that concern what was affected, or say nothing of what they concern."""
+    rows = points.filter((pl.col("role") == "change") & pl.col("at").is_not_null() & (pl.col("kinship") >= 1))
+    rows = rows if before is None else rows.filter(pl.col("at") < before)
     rows = rows.sort("at", "source_id", "byte_offset").unique("event_id", keep="first", maintain_order=True)
-    later = points.filter((pl.col("at") >= before) & (pl.col("kinship") >= 1)).sort("at", "source_id", "byte_offset")
+    later = points.filter(pl.col("at").is_not_null() & (pl.col("kinship") >= 1)).sort("at", "source_id", "byte_offset")
+    later = later if before is None else later.filter(pl.col("at") >= before)
     found = []
     for row in rows.iter_rows(named=True):
         said = mention(str(row["message"] or ""), hosts)
