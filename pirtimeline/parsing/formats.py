@@ -47,7 +47,7 @@ _VALUES = {str: "a string", list: "a list", dict: "a table", bool: "true or fals
 _DEMANDED = {"": ("title",), "sample": ("text",), "envelope": ("inner",)}
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _FIRST_SAMPLE = re.compile(r"^\[\[sample\]\]", re.MULTILINE)
-_OTHER_TABLE = re.compile(r"^\[(?!\[sample\]\])", re.MULTILINE)
+_OTHER_TABLE = re.compile(r"^\[\[?(?:pattern|envelope|severity|fields|columns)\]", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
