@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import polars as pl
 
-from pirtimeline.parsing import json_lines, levels, times
+from pirtimeline.parsing import levels, times
 from pirtimeline.parsing.plugin import Format
+from pirtimeline.parsing.structures import LOOKS, READERS
 from pirtimeline.schema import SEVERITY
-
-Reader = Callable[[pl.Series, Format], pl.DataFrame]
-
-_LOOKS: Mapping[str, Callable[[pl.Expr], pl.Expr]] = {"json": json_lines.looks_like}
-_READS: Mapping[str, Reader] = {"json": json_lines.read}
 
 
 def opens(text: pl.Expr, one: Format) -> pl.Expr:
     """Test whether a line opens an event of a format: its `starts`, else its patterns, and what its kind looks like."""
-    looks = [_LOOKS[one.kind](text)] if one.kind in _LOOKS else []
+    looks = [LOOKS[one.kind](text)] if one.kind in LOOKS else []
     regexes = [one.starts] if one.starts else [pattern.regex for pattern in one.patterns]
     said = [pl.any_horizontal([text.str.contains(regex) for regex in regexes])] if regexes else []
     return pl.all_horizontal([*looks, *said])
@@ -35,7 +31,7 @@ def read(texts: pl.Series, one: Format) -> pl.DataFrame:
         One row a text in the same order: the columns that the format fills, `times.FIELDS`, and `_reject`: why a text
         is not of the kind.
     """
-    table = _READS[one.kind](texts, one)
+    table = READERS[one.kind](texts, one)
     table = table.with_columns(severity=_severity(one, table.columns))
     if "timestamp_text" not in table.columns:
         return table.drop("_time", "_severity", strict=False)
