@@ -57,7 +57,7 @@ class Trigger:
 
 
 def triggers(points: pl.DataFrame, hosts: list[str], *, before: datetime | None) -> list[Trigger]:
-    """Give the changes before an instant (all, where it is None) that concern what was affected, or say nothing of what they concern."""
+    """Give the changes before an instant (or all) that concern what was affected, or name nothing known."""
     rows = points.filter((pl.col("role") == "change") & pl.col("at").is_not_null() & (pl.col("kinship") >= 1))
     rows = rows if before is None else rows.filter(pl.col("at") < before)
     rows = rows.sort("at", "source_id", "byte_offset").unique("event_id", keep="first", maintain_order=True)

@@ -1,0 +1,103 @@
+import analysis_scenes as scenes
+import polars as pl
+import pytest
+
+from pirtimeline.analysis import Facts, analyse
+from pirtimeline.analysis.chains import chains
+from pirtimeline.analysis.hypotheses import CLOSE, claimed
+
+
+@pytest.fixture(scope="module")
+def told() -> dict[str, Facts]:
+    made = {"leak": scenes.leak, "locked": scenes.locked, "lost": scenes.lost, "faulty": scenes.faulty}
+    return {name: analyse(scene().inputs(), incident="INC-2024-00001") for name, scene in made.items()}
+
+
+@pytest.mark.parametrize(
+    ("scene", "chain", "words"),
+    [
+        ("leak", "C01", ["heap", "1.1.0", "shop"]),
+        ("locked", "C05", ["migration 0042", "pool"]),
+        ("lost", "C06", ["database"]),
+        ("faulty", "C10E", ["5.0.0", "shop"]),
+    ],
+)
+def test_best_hypothesis_names_what_was_done_to_the_service(
+    told: dict[str, Facts], scene: str, chain: str, words: list[str]
+) -> None:
+    best = told[scene].hypotheses[0]
+    assert best.chain == chain
+    assert all(word in best.title.lower() for word in words)
+
+
+@pytest.mark.parametrize(
+    ("scene", "other"), [("leak", "mailer"), ("locked", "search"), ("lost", "docs"), ("faulty", "billing")]
+)
+def test_deployment_of_another_service_is_not_blamed(told: dict[str, Facts], scene: str, other: str) -> None:
+    assert other not in told[scene].hypotheses[0].root.title
+    trigger = told[scene].moments.get("trigger")
+    assert trigger is None or other not in trigger.reason
+
+
+def test_score_is_the_sum_of_its_printed_points(told: dict[str, Facts]) -> None:
+    for facts in told.values():
+        for one in facts.candidates:
+            assert one.score == pytest.approx(sum(one.points.values()), abs=0.11)
+
+
+def test_heap_that_rises_since_the_change_is_a_step(told: dict[str, Facts]) -> None:
+    steps = {step.signature_id for step in told["leak"].hypotheses[0].steps}
+    assert {"gc.leak_trend", "jvm.oom.heap", "http.5xx_burst", "http.recovered"} <= steps
+
+
+def test_restart_during_the_impact_is_a_response_and_no_cause(told: dict[str, Facts]) -> None:
+    stopping = told["leak"].points.filter(pl.col("message").str.contains("Stopping Shop"))
+    assert stopping["role"].to_list() == ["response"]
+    assert "Stopping" not in told["leak"].hypotheses[0].root.title
+
+
+def test_missing_step_says_where_it_was_looked_for(told: dict[str, Facts]) -> None:
+    missing = told["lost"].hypotheses[0].missing
+    assert missing
+    assert all(one["looked_for"] and "app1" in one["where"] for one in missing)
+
+
+def test_quiet_logs_give_no_hypothesis_and_say_so() -> None:
+    scene = scenes.Scene()
+    scene.traffic(1200, rate=1.0, fails=lambda _: False)
+    scene.ops(600, "deploy started: shop 1.0.0 -> 1.1.0 on app1")
+    facts = analyse(scene.inputs())
+    assert facts.hypotheses == ()
+    assert "impact_start" not in facts.moments
+    assert any("not determined from the supplied logs" in one["text"] for one in facts.not_in_evidence)
+
+
+def test_failures_without_any_cause_in_the_logs_are_not_explained() -> None:
+    scene = scenes.Scene()
+    scene.traffic(3600, rate=1.0, fails=lambda t: 1800 <= t < 2100)
+    facts = analyse(scene.inputs())
+    assert facts.moments["impact_start"].timestamp >= scenes.at(1800)
+    assert facts.hypotheses == ()
+
+
+def test_two_explanations_too_close_to_tell_apart_are_not_claimed(told: dict[str, Facts]) -> None:
+    from dataclasses import replace
+
+    one = told["leak"].hypotheses[0]
+    other = replace(told["lost"].hypotheses[0], score=one.score - CLOSE / 2)
+    assert claimed([one, other])[0] == []
+    assert claimed([one, replace(other, score=one.score - CLOSE)])[0][0] is one
+
+
+def test_every_chain_has_a_core_and_says_what_would_refute_it() -> None:
+    for chain in chains():
+        assert chain.core.any
+        assert chain.refuted
+
+
+def test_same_evidence_in_another_order_gives_the_same_report() -> None:
+    events, sources = scenes.leak().table()
+    one = analyse(scenes.inputs(events, sources)).to_json()
+    two = analyse(scenes.inputs(events.sample(fraction=1, shuffle=True, seed=7), sources[::-1])).to_json()
+    one.pop("sources"), two.pop("sources")
+    assert one == two
