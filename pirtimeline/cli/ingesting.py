@@ -25,9 +25,9 @@ def build(evidence: tuple[str, ...], case: Path, **options: Any) -> int:
 
     EVIDENCE may be left out once the case has it; what is unchanged is not read again.
     """
+    settings = settings_of(evidence, options)
     from pirtimeline.building import build as build_case
 
-    settings = settings_of(evidence, options)
     with progress(options) as told:
         built = build_case(case, settings, workers=options["workers"], limits=_limits(options), progress=told)
     if options["as_json"]:
@@ -46,9 +46,9 @@ def build(evidence: tuple[str, ...], case: Path, **options: Any) -> int:
 @run_options
 def ingest(evidence: tuple[str, ...], case: Path, **options: Any) -> int:
     """Write the event table of EVIDENCE into CASE, without analysis or report."""
+    settings = settings_of(evidence, options)
     from pirtimeline.ingest import ingest as ingest_case
 
-    settings = settings_of(evidence, options)
     with progress(options) as told:
         outcome = ingest_case(case, settings, workers=options["workers"], limits=_limits(options), progress=told)
     if options["as_json"]:

@@ -16,12 +16,12 @@ from pirtimeline.cli.options import evidence_options, settings_of
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 def inspect(evidence: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Show a row a source: formats, zone and how it is known, first and last time, rejects, and what to declare."""
+    settings = settings_of(evidence, options)
     import polars as pl
 
     from pirtimeline.cli.showing import as_table
     from pirtimeline.ingest.inspection import inspect as look
 
-    settings = settings_of(evidence, {**options, "incident": options.get("incident", "")})
     rows, advice = look(settings)
     if as_json:
         for row in rows:

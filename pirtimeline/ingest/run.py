@@ -13,7 +13,7 @@ from pirtimeline import evidence, store
 from pirtimeline.errors import CaseError, SourceError
 from pirtimeline.ingest import marks
 from pirtimeline.ingest.batches import Task, batches, build_large, build_small
-from pirtimeline.ingest.declare import declare
+from pirtimeline.ingest.declare import check, declare
 from pirtimeline.ingest.redate import redate
 from pirtimeline.parsing.plan import SourcePlan, plan_from_json
 from pirtimeline.parsing.plugin import Format, Parser
@@ -88,6 +88,7 @@ def ingest(
     path = Path(case)
     with store.writing(path):
         settings = read_settings(path).merged(said)
+        check(settings)
         installed = installed_parsers([Path(folder) for folder in settings.parser_folders])
         work = _prepared(path, settings, installed, limits or evidence.Limits())
         changed = _build(path, work, installed, workers or os.cpu_count() or 1, progress)

@@ -6,13 +6,14 @@ The rows partition the block. Times are still text and what it says; `parsing.cl
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
 
-from pirtimeline.parsing import columns, pieces, structured, times
+from pirtimeline.parsing import columns, pieces, structured, structures, times
 from pirtimeline.parsing.framing import REJECT, Framed, frame, framed_texts, openings
-from pirtimeline.parsing.lines import UTF8, Offsets, lines_of
+from pirtimeline.parsing.lines import UTF8, Offsets, lines_of, slices
 from pirtimeline.parsing.plan import FormatUse, SourcePlan
 from pirtimeline.parsing.plugin import Format
 from pirtimeline.parsing.splitting import Block, first_event
@@ -63,6 +64,9 @@ def parse_many(
         fill, `times.FIELDS` and the same with `_observed_` before them for what envelopes recorded;
         `_replaced` counts bytes of the blocks that did not decode.
     """
+    if uses and uses[0].format.options.get("framing") == structures.ELEMENTS:
+        tables = [_elements(block, uses[0], encoding).with_columns(_block=pl.lit(n, pl.UInt32)) for n, block in enumerate(blocks)]
+        return pl.concat(tables, how="diagonal_relaxed")
     joined, breaks, bases, closed = _joined(blocks, encoding, newline)
     lines = lines_of(joined, encoding, newline)
     at = np.searchsorted(lines.offsets, bases[:-1]) if breaks else np.zeros(1, np.int64)
@@ -79,6 +83,65 @@ def parse_many(
         return table.with_columns(_piece_of=pl.lit(None, pl.Int64))
     by_block = table.partition_by("_block", maintain_order=True)
     return pl.concat([pieces.cut(one, blocks[one["_block"][0]], encoding) for one in by_block], how="diagonal_relaxed")
+
+
+def _elements(block: bytes, use: FormatUse, encoding: str) -> pl.DataFrame:
+    """Read a source whose events are elements (of a JSON array, of XML, quoted CSV), whatever lines they stand on."""
+    utf8 = block if encoding == UTF8 else block.decode(encoding, "replace").encode()
+    replaced = utf8.decode(UTF8, "replace").count("\ufffd") if encoding == UTF8 and not _valid(utf8) else 0
+    utf8 = utf8 if _valid(utf8) else utf8.decode(UTF8, "replace").encode()
+    found = structures.elements(utf8, use.format)
+    ends = np.flatnonzero(np.frombuffer(utf8, np.uint8) == 10)
+    first = np.searchsorted(ends, found.offsets)
+    counts = np.searchsorted(ends, found.offsets + found.lengths) - first
+    place = pl.DataFrame({"_from": found.offsets, "_size": found.lengths, "line": first, "line_count": counts})
+    texts = slices(utf8, found.offsets, found.offsets + found.lengths).str.strip_chars()
+    table = _read_elements(texts, found.structure, use)
+    placed = _places(place, utf8, block, encoding)
+    return pl.concat([placed, table], how="horizontal").with_columns(
+        pl.lit(replaced, pl.Int64).alias("_replaced"), _piece_of=pl.lit(None, pl.Int64)
+    )
+
+
+def _valid(data: bytes) -> bool:
+    try:
+        data.decode(UTF8)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _places(place: pl.DataFrame, utf8: bytes, block: bytes, encoding: str) -> pl.DataFrame:
+    """Give the places of elements in the source as it is; where that is no UTF-8, by counting its own bytes."""
+    if len(utf8) == len(block):
+        offsets, sizes = place["_from"], place["_size"]
+    else:
+        bounds = [*place["_from"].to_list(), len(utf8)]
+        own = np.cumsum([0, *(_source_size(utf8[a:b], encoding) for a, b in pairwise(bounds))])
+        own[-1] = len(block)
+        offsets, sizes = pl.Series(own[:-1]), pl.Series(np.diff(own))
+    return place.select(
+        offsets.cast(pl.UInt64).alias("byte_offset"),
+        sizes.cast(pl.UInt64).alias("byte_length"),
+        pl.col("line").cast(pl.UInt64),
+        pl.col("line_count").cast(pl.UInt32),
+    )
+
+
+def _source_size(piece: bytes, encoding: str) -> int:
+    return len(piece.decode(UTF8).encode(encoding, "replace"))
+
+
+def _read_elements(texts: pl.Series, structure: np.ndarray[tuple[int], np.dtype[np.bool_]], use: FormatUse) -> pl.DataFrame:
+    mine = np.flatnonzero(~structure)
+    table = structured.read(texts.gather(mine), use.format).with_columns(pl.Series("_row", mine), parser=pl.lit(use.format.name))
+    good = table["_reject"].is_null()
+    told = table.filter(~good).select("_row", reject_reason="_reject")
+    rejects = told.with_columns(texts.gather(told["_row"]).alias("message"), parser=pl.lit(UNRECOGNISED))
+    kept = _opened(table.filter(good).drop("_reject"), use)
+    blank = pl.DataFrame({"_row": np.flatnonzero(structure)}, schema={"_row": pl.Int64}).with_columns(parser=pl.lit(STRUCTURE))
+    found = [one for one in (kept, rejects, blank) if one.height]
+    return pl.concat(found, how="diagonal_relaxed").sort("_row").drop("_row") if found else pl.DataFrame()
 
 
 def _joined(blocks: Sequence[bytes], encoding: str, newline: str) -> tuple[bytes, bool, Offsets, Offsets]:

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pirtimeline.parsing import columns, generic, structured
-from pirtimeline.parsing.framing import framed_texts
+from pirtimeline.parsing import columns, generic, structured, structures
+from pirtimeline.parsing.framing import EVERYTHING, framed_texts
 from pirtimeline.parsing.plan import FormatUse
-from pirtimeline.parsing.plugin import Format
+from pirtimeline.parsing.plugin import CONTINUES, Format
 
 DEPTH = 4
 """How many formats may stand in one another."""
@@ -49,11 +49,12 @@ def detect(samples: pl.DataFrame, paths: Mapping[str, str], formats: Sequence[Fo
         for source_id, (begin, end) in bounds.items()
     }
     claimed = _claimed(samples, matches, outer, chosen, bounds)
-    made = generic.synthesise(samples.with_columns(claimed=claimed))
+    kinds, claimed = structures.synthesise(samples.with_columns(claimed=claimed))
+    texts = generic.synthesise(samples.with_columns(claimed=claimed))
     inner = _inner(samples["text"], matches, outer, chosen, bounds, formats)
     return {
         source_id: tuple(FormatUse(outer[place], inner.get((source_id, place), ())) for place in places)
-        + tuple(FormatUse(one) for one in made.get(source_id, ()))
+        + tuple(FormatUse(one) for one in (*kinds.get(source_id, ()), *texts.get(source_id, ())))
         for source_id, places in chosen.items()
     }
 
@@ -123,8 +124,13 @@ def _claimed(
     claimed = opened >= 0
     for place in np.unique(above[above >= 0]):
         mine = np.flatnonzero((opened < 0) & (above == place))
-        claimed[mine] = samples["text"].gather(mine).str.contains(formats[place].continues).to_numpy()
+        claimed[mine] = samples["text"].gather(mine).str.contains(_sure(formats[place].continues)).to_numpy()
     return pl.Series("claimed", claimed)
+
+
+def _sure(continues: str) -> str:
+    """Tell which lines surely belong to the event above: a format that takes every line may take another's too."""
+    return CONTINUES if continues == EVERYTHING else continues
 
 
 def _inner(
@@ -166,8 +172,13 @@ def _detect_inner(held: pl.DataFrame, every: Sequence[Format], depth: int) -> di
     bounds = _bounds(held["source_id"])
     chosen = {source_id: _choose(matches[begin:end], every, "") for source_id, (begin, end) in bounds.items()}
     deeper = _inner(text, matches, every, chosen, bounds, every, depth + 1)
+    claimed = np.zeros(len(text), np.bool_)
+    for source_id, (begin, end) in bounds.items():
+        claimed[begin:end] = matches[begin:end, chosen[source_id]].any(axis=1)
+    kinds, _ = structures.synthesise(held.select("source_id", text=text, claimed=pl.Series(claimed)))
     return {
         source_id: tuple(FormatUse(every[place], deeper.get((source_id, place), ())) for place in places)
+        + tuple(FormatUse(one) for one in kinds.get(source_id, ()))
         for source_id, places in chosen.items()
     }
 

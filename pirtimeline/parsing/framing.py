@@ -90,7 +90,7 @@ def frame(lines: Lines, formats: Sequence[Format], breaks: Offsets | None = None
     """
     breaks = np.zeros(1, np.int64) if breaks is None else breaks
     opened = openings(lines.text, formats)
-    opened[_padding(lines)] = STRUCTURE
+    opened[_padding(lines) | _structure(lines.text, formats)] = STRUCTURE
     refused = _refused(lines.text, formats, opened, breaks) & ~_blank(lines.text)
     return _begun(lines, opened, (opened != REJECT) | refused, breaks)
 
@@ -169,11 +169,20 @@ def _blank(text: pl.Series) -> npt.NDArray[np.bool_]:
     return (~text.str.contains(r"[^\s\x00\x{FEFF}]")).to_numpy()
 
 
-def _padding(lines: Lines) -> npt.NDArray[np.bool_] | slice:
+def _padding(lines: Lines) -> npt.NDArray[np.bool_]:
     """Find lines of NULs alone: what a copy leaves of a file that was truncated while it was open."""
     if b"\0" not in lines.utf8:
-        return slice(0, 0)
+        return np.zeros(len(lines.text), np.bool_)
     return lines.text.str.contains(r"^\x00+$").to_numpy()
+
+
+def _structure(text: pl.Series, formats: Sequence[Format]) -> npt.NDArray[np.bool_]:
+    """Find lines that a format's options name as structure: the header of a table."""
+    found = np.zeros(len(text), np.bool_)
+    for one in formats:
+        if regex := one.options.get("structure"):
+            found |= text.str.contains(regex).to_numpy()
+    return found
 
 
 def _without_line_end(text: pl.Series) -> pl.Series:

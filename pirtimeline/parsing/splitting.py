@@ -34,8 +34,12 @@ class Block:
 def blocks(stream: BinaryIO, plan: SourcePlan) -> Iterator[Block]:
     """Cut a source into blocks, never holding more than two of them.
 
-    An event that is longer than a block is cut where it is: the next block then begins `within` it.
+    An event that is longer than a block is cut where it is: the next block then begins `within` it. A source whose
+    events are not told by lines (a JSON array, XML, quoted CSV) is one block, whatever its size.
     """
+    if any(use.format.options.get("framing") for use in plan.formats):
+        yield Block(0, _read(stream, 1 << 62))
+        return
     offset, held, within = 0, b"", False
     boundary = BLOCK
     while True:

@@ -112,7 +112,8 @@ def _ends(samples: Sequence[tuple[int, bytes]]) -> tuple[tuple[int, bytes], ...]
         return ((0, first),)
     offset, tail = last
     cut = max(len(tail) - TAIL, 0)
-    return ((0, first[:HEAD]), (offset + cut, tail[cut:]))
+    head = first[:HEAD]
+    return ((0, head[: head.rfind(b"\n") + 1 or None]), (offset + cut, tail[cut:]))
 
 
 def _plan(one: Looked, uses: tuple[FormatUse, ...]) -> SourcePlan:

@@ -7,8 +7,10 @@ with this one. What is inferred is an offset, for the days that the evidence spa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import polars as pl
 
@@ -20,6 +22,8 @@ from pirtimeline.parsing.turns import SECOND
 _TOGETHER = 60 * SECOND
 _ALONE_OFF_S = 2.0
 _IDS = 4
+_ID_BYTES = 6
+_EPOCH = datetime(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,44 +67,39 @@ def infer(clues: Sequence[Clue], events: pl.DataFrame) -> dict[str, Inference]:
         source id -> inference, for the sources about which the evidence says something.
     """
     rows = _known(events)
-    open_rows = rows.filter(pl.col("instant").is_null() | pl.col("epoch_us").is_not_null())
-    needy = [clue for clue in clues if clue.source_id in set(open_rows["source_id"])]
-    paths = {clue.source_id: clue.path for clue in clues}
-    found: dict[str, Inference] = {}
-    for clue in needy:
-        if inference := _by_epoch(clue, _of(open_rows, clue)):
-            found[clue.source_id] = inference
-    while more := dict(_round(needy, found, rows, open_rows, {clue.source_id: clue for clue in clues}, paths)):
-        found |= more
-    return {clue.source_id: found[clue.source_id] for clue in clues if clue.source_id in found}
+    by_id = {clue.source_id: clue for clue in clues}
+    parts = {key: part for key, part in _parts(rows) if key in by_id}
+    open_parts = {key: _open(part) for key, part in parts.items()}
+    needy = [clue for clue in clues if clue.source_id in open_parts and open_parts[clue.source_id].height]
+    found = {clue.source_id: one for clue in needy if (one := _by_epoch(clue, open_parts[clue.source_id])) is not None}
+    while True:
+        seen = {key: _placed(part, found[key]) if key in found else part for key, part in parts.items()}
+        sight = _Sight(by_id, open_parts, seen, found, [clue for clue in needy if clue.source_id not in found])
+        more = _by_request(sight) or _by_host(sight) or _by_folder(sight)
+        if not more:
+            return {clue.source_id: found[clue.source_id] for clue in clues if clue.source_id in found}
+        found = found | more
 
 
-def _round(
-    needy: Sequence[Clue],
-    found: Found,
-    rows: pl.DataFrame,
-    open_rows: pl.DataFrame,
-    clues: Mapping[str, Clue],
-    paths: Mapping[str, str],
-) -> Iterator[tuple[str, Inference]]:
-    """Infer what can be inferred from what is known by now, by the strongest rule that says something."""
-    seen = _with_inferred(rows, found)
-    left = [clue for clue in needy if clue.source_id not in found]
-    rules: list[Callable[[Clue, pl.DataFrame], Inference | None]] = [
-        lambda clue, mine: _by_request(clue, mine, seen, paths),
-        lambda clue, mine: _by_host(clue, mine, seen, found, clues),
-        lambda clue, mine: _by_folder(clue, mine, seen, found, clues),
-    ]
-    for rule in rules:
-        told = [(clue.source_id, rule(clue, _of(open_rows, clue))) for clue in left]
-        better = [(source_id, inference) for source_id, inference in told if inference is not None]
-        yield from better
-        if better:
-            return
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What is known in a round: events without and with instants by source, and the sources still without a zone."""
+
+    clues: Mapping[str, Clue]
+    open_parts: Mapping[str, pl.DataFrame]
+    seen: Mapping[str, pl.DataFrame]
+    found: Found
+    left: Sequence[Clue]
 
 
-def _of(rows: pl.DataFrame, clue: Clue) -> pl.DataFrame:
-    return rows.filter(pl.col("source_id") == clue.source_id)
+def _parts(rows: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    for (source_id,), part in rows.partition_by("source_id", as_dict=True, maintain_order=True).items():
+        yield str(source_id), part
+
+
+def _open(part: pl.DataFrame) -> pl.DataFrame:
+    """Keep the events whose text tells no zone."""
+    return part.filter(pl.col("offset").is_null())
 
 
 def _known(events: pl.DataFrame) -> pl.DataFrame:
@@ -122,18 +121,10 @@ def _known(events: pl.DataFrame) -> pl.DataFrame:
     return placed.select(*kept, offset=offset, instant=instant, wall="_wall", word="_zone_word")
 
 
-def _with_inferred(rows: pl.DataFrame, found: Found) -> pl.DataFrame:
-    """Give instants to the events of sources whose zone was inferred."""
-    if not found:
-        return rows
-    parts = []
-    for (source_id,), part in rows.partition_by("source_id", as_dict=True, maintain_order=True).items():
-        inference = found.get(str(source_id))
-        parts.append(part if inference is None or inference.zone is None else _placed(part, inference))
-    return pl.concat(parts) if parts else rows
-
-
 def _placed(part: pl.DataFrame, inference: Inference) -> pl.DataFrame:
+    """Give instants to the events of a source whose zone was inferred."""
+    if inference.zone is None:
+        return part
     rule = TimeRule(zone=inference.zone, zone_basis="zone_inferred")
     told = part.select("byte_offset", _wall="wall", _offset_s="offset", _zone_word="word", _lacks="lacks")
     shown = pl.Series("_shown", instants.place(told, rule, {})["offset"])
@@ -183,22 +174,28 @@ def _by_epoch(clue: Clue, mine: pl.DataFrame) -> Inference | None:
     return _inference(found, "epoch", text, [f"{clue.source_id}:{at}" for at in pairs["byte_offset"].head(_IDS)])
 
 
-def _by_request(clue: Clue, mine: pl.DataFrame, seen: pl.DataFrame, paths: Mapping[str, str]) -> Inference | None:
+def _by_request(sight: _Sight) -> dict[str, Inference]:
     """Compare the first event of each request id with its first in every source whose instants are known."""
-    wanted = mine.filter(pl.col("trace_id").str.len_bytes() >= 6).sort("byte_offset")
-    if wanted.is_empty():
-        return None
-    ids = wanted.unique("trace_id", keep="first", maintain_order=True).select("trace_id", "at", "lacks", "byte_offset")
-    others = seen.filter(
-        pl.col("instant").is_not_null() & (pl.col("source_id") != clue.source_id) & pl.col("trace_id").is_not_null()
-    )
-    firsts = others.sort("instant", "byte_offset").unique(["source_id", "trace_id"], keep="first", maintain_order=True)
-    there = firsts.select("source_id", "trace_id", "instant", there="byte_offset")
-    joined = ids.join(there, on="trace_id").with_columns(local=_dated("at", "lacks", "instant"))
+    left = [_ids(sight.open_parts[clue.source_id], "byte_offset") for clue in sight.left]
+    known = [_ids(part.filter(pl.col("instant").is_not_null()), "instant") for part in sight.seen.values()]
+    if not left or not known:
+        return {}
+    there = pl.concat(known).select("trace_id", "instant", other="source_id", there="byte_offset")
+    pairs = pl.concat(left).drop("instant").join(there, on="trace_id").filter(pl.col("source_id") != pl.col("other"))
+    dated = pairs.with_columns(local=_dated("at", "lacks", "instant")).sort("source_id", "other", "byte_offset")
+    return {key: one for key, mine in _parts(dated) if (one := _of_requests(sight.clues[key], mine, sight)) is not None}
+
+
+def _ids(part: pl.DataFrame, first_by: str) -> pl.DataFrame:
+    """Keep the first event of each request id."""
+    told = part.filter(pl.col("trace_id").str.len_bytes() >= _ID_BYTES).sort(first_by, "byte_offset")
+    firsts = told.unique("trace_id", keep="first", maintain_order=True)
+    return firsts.select("source_id", "trace_id", "at", "lacks", "byte_offset", "instant")
+
+
+def _of_requests(clue: Clue, mine: pl.DataFrame, sight: _Sight) -> Inference | None:
     told = []
-    for (other,), pairs in (
-        joined.sort("source_id", "byte_offset").partition_by("source_id", as_dict=True, maintain_order=True).items()
-    ):
+    for (other,), pairs in mine.partition_by("other", as_dict=True, maintain_order=True).items():
         found = agree(pairs)
         if found is not None and (found.pairs > 1 or abs(found.off_s) <= _ALONE_OFF_S):
             told.append((found, str(other), pairs))
@@ -209,109 +206,172 @@ def _by_request(clue: Clue, mine: pl.DataFrame, seen: pl.DataFrame, paths: Mappi
     if len(zones) > 1:
         best = replace(best, zone=None, zone_from=None, zone_to=None)
     shown = _shown(best) if len(zones) == 1 else f"different offsets: {', '.join(zones)}"
+    ids = "1 request id" if best.pairs == 1 else f"{best.pairs} request ids"
     text = (
-        f"{_count(best.pairs, 'request id')} of {_name(clue.path)} also {_stand(best.pairs)} in {paths[other]}, "
-        f"whose instants are known, and {_show(best.pairs)} {shown} ({_fit(best)})"
+        f"{ids} of {_name(clue.path)} also in {sight.clues[other].path}, whose instants are known: "
+        f"the local times there and here show {shown} ({_fit(best)})"
     )
-    event_ids = [
-        one
-        for here, there_at in pairs.select("byte_offset", "there").head(_IDS // 2).iter_rows()
-        for one in (f"{clue.source_id}:{here}", f"{other}:{there_at}")
-    ]
+    shared = pairs.select("byte_offset", "there").head(_IDS // 2).iter_rows()
+    event_ids = [one for here, at in shared for one in (f"{clue.source_id}:{here}", f"{other}:{at}")]
     return _inference(best, "request", text, event_ids)
 
 
-def _by_host(
-    clue: Clue, mine: pl.DataFrame, seen: pl.DataFrame, found: Found, clues: Mapping[str, Clue]
-) -> Inference | None:
-    """Take over what another source of the same named host shows.
+def _by_host(sight: _Sight) -> dict[str, Inference]:
+    """Take over what another source of the same named host shows."""
+    hosts: dict[str, list[Clue]] = {}
+    for clue in sight.clues.values():
+        if clue.host_name is not None and clue.source_id in sight.seen:
+            hosts.setdefault(clue.host_name, []).append(clue)
+    found = {}
+    for clue in sight.left:
+        others = [one for one in hosts.get(clue.host_name or "", []) if one.source_id != clue.source_id]
+        if (one := _of_host(clue, others, sight)) is not None:
+            found[clue.source_id] = one
+    return found
 
-    A source that writes UTC tells nothing of its host's zone by that; it counts where both begin or end together.
-    """
-    if clue.host_name is None:
-        return None
-    others = [one for one in clues.values() if one.host_name == clue.host_name and one.source_id != clue.source_id]
-    founders = [one for one in others if _founds(one, mine, seen, found)]
+
+def _of_host(clue: Clue, others: Sequence[Clue], sight: _Sight) -> Inference | None:
+    founders = [one for one in others if _founds(one, clue, sight)]
     if not founders:
         return None
-    shown = seen.filter(pl.col("source_id").is_in([one.source_id for one in founders]) & pl.col("offset").is_not_null())
-    agreed = agree(shown.select(local=pl.col("instant") + pl.col("offset").cast(pl.Int64) * SECOND, instant="instant"))
+    agreed = agree(_shown_pairs(sight.seen[one.source_id] for one in founders))
     if agreed is None:
         return None
     first = founders[0]
-    how = "writes" if first.source_id not in found else "shows"
-    text = f"{_name(first.path)} of the same host {clue.host_name} {how} {_shown(agreed)}{_known_by(first, found)}"
-    ids = shown.filter(pl.col("source_id") == first.source_id).head(_IDS // 2)["byte_offset"]
-    return _inference(agreed, "host", text, [f"{first.source_id}:{at}" for at in ids])
+    text = f"{_name(first.path)} of the same host {clue.host_name} {_how(first, sight)} {_shown(agreed)}"
+    ids = sight.seen[first.source_id].filter(pl.col("offset").is_not_null())["byte_offset"].head(_IDS // 2)
+    return _inference(agreed, "host", text + _known_by(first, sight), [f"{first.source_id}:{at}" for at in ids])
 
 
-def _founds(other: Clue, mine: pl.DataFrame, seen: pl.DataFrame, found: Found) -> bool:
-    inference = found.get(other.source_id)
-    if inference is not None:
-        return inference.zone is not None and inference.rule in ("epoch", "request")
-    shown = _of(seen, other).filter(pl.col("offset").is_not_null())
-    if shown.is_empty():
+def _founds(other: Clue, clue: Clue, sight: _Sight) -> bool:
+    """Tell whether a source shows the zone of its host.
+
+    One that writes UTC tells nothing of it by that, and counts where both sources begin or end together.
+    """
+    if other.source_id in sight.found:
+        return sight.found[other.source_id].zone is not None and sight.found[other.source_id].rule in (
+            "epoch",
+            "request",
+        )
+    offset = sight.seen[other.source_id]["offset"].drop_nulls()
+    if offset.is_empty():
         return False
-    return bool((shown["offset"] != 0).any()) or _together(mine, shown, 0) is not None
+    meets = [
+        _met(begin, _ends(sight.seen, [other], last)) for begin, last in _own_ends(sight.open_parts[clue.source_id])
+    ]
+    return bool((offset != 0).any()) or any(meets)
 
 
-def _known_by(founder: Clue, found: Found) -> str:
-    rule = found[founder.source_id].rule if founder.source_id in found else ""
+def _shown_pairs(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Give the local times and instants that events with an offset show."""
+    local = pl.col("instant") + pl.col("offset").cast(pl.Int64) * SECOND
+    told = [part.filter(pl.col("offset").is_not_null()).select(local=local, instant="instant") for part in parts]
+    return pl.concat(told)
+
+
+def _how(founder: Clue, sight: _Sight) -> str:
+    return "shows" if founder.source_id in sight.found else "writes"
+
+
+def _known_by(founder: Clue, sight: _Sight) -> str:
+    rule = sight.found[founder.source_id].rule if founder.source_id in sight.found else ""
     return {"epoch": ", known by epochs in its events", "request": ", known by request ids"}.get(rule, "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class _Meeting:
-    """How two sources begin or end together under an offset."""
+    """How far from each other two sources begin or end under an offset, and the events at which they do."""
 
-    word: str
     off_us: int
+    word: str
+    there: str
     here: int
-    there: int
+    offset: int
 
 
-def _by_folder(
-    clue: Clue, mine: pl.DataFrame, seen: pl.DataFrame, found: Found, clues: Mapping[str, Clue]
-) -> Inference | None:
-    """Take over the offset of a source of the same folder with which this one begins or ends together."""
-    near = [one for one in clues.values() if one.folder == clue.folder and one.source_id != clue.source_id]
-    others = [one for one in near if one.source_id not in found or found[one.source_id].rule != "folder"]
-    shown = {one.source_id: _of(seen, one).filter(pl.col("offset").is_not_null()) for one in others}
-    met: list[tuple[int, Clue, _Meeting]] = []
-    for one in others:
-        for offset in shown[one.source_id]["offset"].unique().sort():
-            meeting = _together(mine, shown[one.source_id], offset)
-            if meeting is not None:
-                met.append((offset, one, meeting))
-    if not met:
-        return None
-    _, best, meeting = min(met, key=lambda one: (one[2].off_us, one[1].path))
-    table = pl.concat(shown[one.source_id].filter(pl.col("offset") == offset) for offset, one, _ in met)
-    local = pl.col("instant") + pl.col("offset").cast(pl.Int64) * SECOND
-    agreed = agree(table.select(local=local, instant="instant"))
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """The first or last event of a source without zone; without a year its year is open."""
+
+    at: int
+    byte_offset: int
+    has_year: bool
+
+
+Ends = Mapping[int, Sequence[tuple[int, str]]]
+
+
+def _by_folder(sight: _Sight) -> dict[str, Inference]:
+    """Take over the offset of sources of the same folder with which a source begins or ends together."""
+    folders: dict[str, list[Clue]] = {}
+    for clue in sight.clues.values():
+        inferred = sight.found.get(clue.source_id)
+        if clue.source_id in sight.seen and (inferred is None or inferred.rule != "folder"):
+            folders.setdefault(clue.folder, []).append(clue)
+    ends = {folder: [_ends(sight.seen, clues, last) for last in (False, True)] for folder, clues in folders.items()}
+    found = {}
+    for clue in sight.left:
+        both = zip(_own_ends(sight.open_parts[clue.source_id]), ends.get(clue.folder, ({}, {})), strict=True)
+        met = sorted(one for (own, last), there in both for one in _met(own, there, "end" if last else "begin"))
+        if met and (one := _of_folder(clue, met, sight)) is not None:
+            found[clue.source_id] = one
+    return found
+
+
+def _of_folder(clue: Clue, met: Sequence[_Meeting], sight: _Sight) -> Inference | None:
+    offsets_met = {one.offset for one in met}
+    sources = sorted({one.there.split(":")[0] for one in met} - {clue.source_id})
+    told = [sight.seen[key].filter(pl.col("offset").is_in(offsets_met)) for key in sources]
+    agreed = agree(_shown_pairs(told)) if told else None
     if agreed is None:
         return None
-    how = "shows" if best.source_id in found else "writes"
-    both = f"both {meeting.word} within {_seconds(meeting.off_us)}"
-    text = f"{_name(best.path)} in the same folder {how} {_shown(agreed)}{_known_by(best, found)}, and {both}"
-    ids = [f"{best.source_id}:{meeting.there}", f"{clue.source_id}:{meeting.here}"]
-    return _inference(agreed, "folder", text, ids)
+    first = sight.clues[met[0].there.split(":")[0]]
+    both = f"both {met[0].word} within {max(1, -(-met[0].off_us // SECOND))} s"
+    text = f"{_name(first.path)} in the same folder {_how(first, sight)} {_shown(agreed)}{_known_by(first, sight)}, and {both}"
+    return _inference(agreed, "folder", text, [met[0].there, f"{clue.source_id}:{met[0].here}"])
 
 
-def _together(mine: pl.DataFrame, shown: pl.DataFrame, offset: int) -> _Meeting | None:
-    """Tell whether two sources begin or end within a minute of each other under an offset."""
+def _ends(seen: Mapping[str, pl.DataFrame], clues: Sequence[Clue], last: bool) -> dict[int, list[tuple[int, str]]]:  # noqa: FBT001
+    """List by offset the first (last) instant of each source that shows it, with the event, in order."""
+    found: dict[int, list[tuple[int, str]]] = {}
+    for clue in clues:
+        part = seen[clue.source_id].filter(pl.col("offset").is_not_null() & pl.col("instant").is_not_null())
+        ordered = part.sort("instant", "byte_offset", descending=[last, False]).unique("offset", keep="first")
+        for offset, instant, at in ordered.select("offset", "instant", "byte_offset").iter_rows():
+            found.setdefault(offset, []).append((instant, f"{clue.source_id}:{at}"))
+    return {offset: sorted(one) for offset, one in sorted(found.items())}
+
+
+def _own_ends(part: pl.DataFrame) -> list[tuple[_Own, bool]]:
+    """Give the first and the last event of a source without zone: by their times, or by place where the year is open."""
+    dated = part.filter(pl.col("lacks").is_null())
+    rows = (dated if dated.height else part).sort("at" if dated.height else "byte_offset")
+    ends = [(rows.row(0, named=True), False), (rows.row(-1, named=True), True)]
+    return [(_Own(row["at"], row["byte_offset"], bool(dated.height)), last) for row, last in ends]
+
+
+def _met(own: _Own, there: Ends, word: str = "") -> list[_Meeting]:
+    """Find for each offset the nearest end that lies within a minute."""
     found = []
-    theirs = shown.filter(pl.col("offset") == offset).select("instant", "byte_offset")
-    if theirs.is_empty() or mine.is_empty():
-        return None
-    for word, late in (("begin", False), ("end", True)):
-        instant, there = theirs.sort("instant", "byte_offset", descending=[late, False]).row(0)
-        near = mine.with_columns(instant=pl.lit(instant, pl.Int64))
-        placed = near.select("byte_offset", at=_dated("at", "lacks", "instant") - offset * SECOND)
-        at, here = placed.sort("at", "byte_offset", descending=[late, False]).select("at", "byte_offset").row(0)
-        if abs(at - instant) <= _TOGETHER:
-            found.append(_Meeting(word, abs(at - instant), here, there))
-    return min(found, key=lambda one: one.off_us, default=None)
+    for offset, ends in there.items():
+        years = {} if own.has_year else {_year(instant) for instant, _ in ends}
+        for at in [own.at] if own.has_year else [_in_year(own.at, year) for year in sorted(years)]:
+            place = bisect_left(ends, (at - offset * SECOND, ""))
+            near = [
+                (abs(at - offset * SECOND - instant), event) for instant, event in ends[max(place - 1, 0) : place + 1]
+            ]
+            found += [_Meeting(off, word, event, own.byte_offset, offset) for off, event in near if off <= _TOGETHER]
+    return found
+
+
+def _year(at: int) -> int:
+    return (_EPOCH + timedelta(microseconds=at)).year
+
+
+def _in_year(at: int, year: int) -> int:
+    stamp = _EPOCH + timedelta(microseconds=at)
+    there = stamp.replace(year=year, day=min(stamp.day, 28)) + timedelta(days=max(stamp.day - 28, 0))
+    return (there - _EPOCH) // timedelta(microseconds=1)
 
 
 def _inference(found: Agreement, rule: str, text: str, event_ids: list[str]) -> Inference:
@@ -334,18 +394,6 @@ def _count(number: int, noun: str) -> str:
 
 def _carry(number: int) -> str:
     return "carries" if number == 1 else "carry"
-
-
-def _stand(number: int) -> str:
-    return "stands" if number == 1 else "stand"
-
-
-def _show(number: int) -> str:
-    return "shows" if number == 1 else "show"
-
-
-def _seconds(micros: int) -> str:
-    return f"{max(1, -(-micros // SECOND))} s"
 
 
 def _name(path: str) -> str:
