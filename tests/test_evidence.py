@@ -818,3 +818,19 @@ def test_unreadable_files_are_skipped_and_an_unreadable_argument_is_an_error(
 
 def test_no_place_is_made_of_a_plain_place() -> None:
     assert Place("a").steps == () and Place("a").file == ""
+
+
+def test_zip_whose_directory_points_before_its_begin_is_read_forward(tmp_path: Path) -> None:
+    whole = bytearray(zipped({"a.log": LINES}))
+    at = whole.rindex(b"PK\x05\x06") + 16
+    whole[at : at + 4] = (0x7FFF_FFFF).to_bytes(4, "little")
+    [found], _ = walked(write(tmp_path / "x.zip", bytes(whole)))
+    assert found.samples == ((0, LINES),)
+
+
+def test_impossible_lzma_properties_are_damage_and_no_crash(tmp_path: Path) -> None:
+    whole = bytearray(zipped({"a.log": LINES, "b.log": b"b"}, zipfile.ZIP_LZMA))
+    whole[30 + 5 + 4] = 0xFF
+    [found], custody = walked(write(tmp_path / "x.zip", bytes(whole)))
+    assert found.source.path == "x.zip!b.log"
+    assert reasons(custody) == {"x.zip!a.log": "lzma stream is damaged"}

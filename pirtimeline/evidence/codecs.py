@@ -187,7 +187,11 @@ def lzma_of_zip(intake: Intake, note: Note) -> Iterator[bytes]:
     pb, lp = divmod(rest, 5)
     size = int.from_bytes(head[5:9], "little")
     chain = [{"id": lzma.FILTER_LZMA1, "dict_size": min(size, _MEMORY), "lc": lc, "lp": lp, "pb": pb}]
-    return _stream(lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=chain), intake, note, "lzma")
+    try:
+        return _stream(lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=chain), intake, note, "lzma")
+    except lzma.LZMAError:
+        note.reason = "lzma stream is damaged"
+        return iter(())
 
 
 def _goes_on(intake: Intake, note: Note, start: tuple[bytes, ...]) -> bool:

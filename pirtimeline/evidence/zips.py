@@ -1,6 +1,8 @@
 """Read zip archives: by their directory where they can be entered anywhere, else forward by their local headers.
 
 Written from PKWARE's APPNOTE 6.3.10. A zip without its directory (a download that broke off) is read forward too.
+Read
+forward, a symbolic link looks like a file that holds its target's name: only the directory tells.
 Members are counted from 0 in the order in which their bytes lie. Names that are not marked as UTF-8 are taken for it
 where they are it, else for code page 437; `\\` counts as `/`. Times are the extended timestamp or NTFS's where
 the member has one, else the DOS time, which has no zone and is taken for UTC.
@@ -48,7 +50,8 @@ class _Entry:
 def directory(file: Seekable) -> list[zipfile.ZipInfo] | None:
     """Read the directory, in the order in which the members lie; None where there is none that can be read."""
     try:
-        return sorted(zipfile.ZipFile(file).infolist(), key=lambda info: info.header_offset)
+        infos = sorted(zipfile.ZipFile(file).infolist(), key=lambda info: info.header_offset)
+        return infos if not infos or infos[0].header_offset >= 0 else None
     except (zipfile.BadZipFile, NotImplementedError, struct.error, OSError, ValueError):
         return None
 
