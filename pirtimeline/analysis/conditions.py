@@ -28,8 +28,8 @@ class Condition:
 
     @property
     def finding_id(self) -> str:
-        """Give the id of its finding: 12 hex digits of signature, host, service and first time."""
-        words = (self.signature_id, ",".join(self.hosts), ",".join(self.services), self.first.isoformat())
+        """Give the id of its finding: 12 hex digits of SHA-256 of signature, host, service and first event."""
+        words = (self.signature_id, ",".join(self.hosts), ",".join(self.services), self.event_ids[0])
         return hashlib.sha256("\n".join(words).encode()).hexdigest()[:12]
 
 
