@@ -6,6 +6,7 @@ The two dialects agree but for a few spellings. What Rust's engine cannot do (lo
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from itertools import product
 
@@ -31,7 +32,8 @@ def to_rust(pattern: str, flags: str = "") -> str | None:
         >>> to_rust(r"a(?!b)") is None
         True
     """
-    rust = (f"(?{flags})" if flags else "") + _respelled(pattern)
+    by_line = "m" in flags or re.search(r"\(\?[a-ln-z]*m", pattern) is not None
+    rust = (f"(?{flags})" if flags else "") + _respelled(pattern, "$" if by_line else r"(?:\n?\z)")
     try:
         pl.Series([""]).str.contains(rust)
     except pl.exceptions.ComputeError:
@@ -49,7 +51,7 @@ def escaped(literal: str) -> str:
     return "".join(f"\\{c}" if c in META else c for c in literal)
 
 
-def _respelled(pattern: str) -> str:
+def _respelled(pattern: str, end: str) -> str:
     out: list[str] = []
     at, within = 0, False
     while at < len(pattern):
@@ -62,7 +64,7 @@ def _respelled(pattern: str) -> str:
             within = char != "]"
             out.append(f"\\{char}" if char in "[&~" or (char == "-" and following == "-") else char)
         else:
-            out.append(char)
+            out.append(end if char == "$" else char)
             if char == "[":
                 within = True
                 head = pattern[at + 1 : at + 3]
