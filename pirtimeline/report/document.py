@@ -1,7 +1,7 @@
 """The report as a document: HTML, PDF, Word, all from the same Markdown, people's edits included.
 
-Markdown is read by markdown-it-py (CommonMark with GFM's tables); HTML in it is shown, not obeyed, but for the program's
-own comments, which are left out. Diagrams become pictures in HTML and PDF, and lists in Word.
+Markdown is read by markdown-it-py (CommonMark with GFM's tables). HTML in it is shown, not obeyed, but for the
+program's own comments, which are left out. Diagrams become pictures in HTML and PDF, and lists in Word.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pirtimeline.report import blocks, pictures
 from pirtimeline.report.escaping import html, visible
 
 if TYPE_CHECKING:
+    from markdown_it.renderer import RendererHTML
     from markdown_it.token import Token
 
 _HIDDEN = re.compile(r"[ \t]*<!--(?:row|claim):[0-9a-f]+(?:-\d+)?-->")
@@ -74,21 +75,9 @@ def _as_html(text: str, *, links: bool = True) -> bytes:
     for token in parsed:
         for child in token.children or []:
             _plain_inline(child, links=links)
-    engine = MarkdownIt("gfm-like", {"linkify": False, "html": False})
-    fence = engine.renderer.rules["fence"]
-    engine.add_render_rule(
-        "fence", lambda _, found, at, options, env: _fence(found[at]) or fence(found, at, options, env)
-    )
-    body = engine.renderer.render(parsed, engine.options, {})
-    title = next(
-        (
-            found[at + 1].content
-            for found in [parsed]
-            for at, token in enumerate(parsed)
-            if token.type == "heading_open"
-        ),
-        "Report",
-    )
+    body = _renderer().render(parsed, MarkdownIt("gfm-like", {"linkify": False, "html": False}).options, {})
+    headings = [parsed[at + 1].content for at, token in enumerate(parsed) if token.type == "heading_open"]
+    title = headings[0] if headings else "Report"
     style = (files("pirtimeline.report") / "templates" / "document.css").read_text("utf-8")
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -96,6 +85,17 @@ def _as_html(text: str, *, links: bool = True) -> bytes:
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
         f"<title>{html(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n{body}</main>\n</body>\n</html>\n"
     ).encode()
+
+
+def _renderer() -> RendererHTML:
+    """Make a renderer that draws our diagrams."""
+    from markdown_it.renderer import RendererHTML
+
+    renderer = RendererHTML()
+    rules: dict[str, Any] = renderer.rules
+    fence = rules["fence"]
+    rules["fence"] = lambda tokens, at, options, env: _fence(tokens[at]) or fence(tokens, at, options, env)
+    return renderer
 
 
 def _fence(token: Token) -> str:

@@ -150,7 +150,7 @@ def as_jsonl(made: Draft) -> str:
 
 
 def as_timesketch(made: Draft) -> str:
-    """Write the timeline as Timesketch imports it: JSON lines with `message`, `datetime`, `timestamp`, `timestamp_desc`.
+    """Write the timeline as Timesketch imports it: JSON lines with `message`, `datetime`, `timestamp_desc` and more.
 
     Source: Timesketch's guide "Import timelines": `datetime` is ISO 8601, `timestamp` microseconds since 1970. An entry
     that lasts is two events, its start and its end; one without a time is left out.

@@ -86,7 +86,8 @@ def request_bins(events: pl.LazyFrame, span: Interval) -> pl.DataFrame:
     answered = asked.requests(events)
     rows = asked.facing(answered, asked.tiers(answered))
     bins = rates.series(rows, span=span, every=every(span), failed=pl.col("status") >= asked.FAILED)
-    return bins if bins["total"].sum() else bins.clear()
+    counted = bins.select("bin", "total", "failed")
+    return counted if counted["total"].sum() else counted.clear()
 
 
 def every(span: Interval) -> timedelta:
@@ -155,7 +156,8 @@ def heap(points: pl.DataFrame) -> Figure:
     """Draw the heap after collections, host by host, with its capacity.
 
     Example:
-        >>> point = {"host_name": ["app1"], "timestamp": [datetime(2024, 3, 4)], "after": [9.0], "capacity": [32.0], "full": [False]}
+        >>> point = {"host_name": ["app1"], "timestamp": [datetime(2024, 3, 4)], "after": [9.0], "capacity": [32.0]}
+        >>> point["full"] = [False]
         >>> [trace.name for trace in heap(pl.DataFrame(point)).data]
         ['app1', 'app1 capacity']
     """
@@ -205,6 +207,8 @@ def request_panel(bins: pl.DataFrame, *, width: timedelta) -> Panel:
     x = [stamp(at) for at in bins["bin"]]
     seconds = f"{width.total_seconds():g} s"
     total, failed = bins["total"].to_list(), bins["failed"].to_list()
+    beside = bins.select(pl.col("failed").rolling_max(3, min_samples=1, center=True)).to_series().to_list()
+    seen = [count if near else None for count, near in zip(failed, beside, strict=True)]
     told = [f"{at[11:19]} UTC<br>{n:,} of {count:,} failed" for at, count, n in zip(x, total, failed, strict=True)]
     shared: dict[str, Any] = {"x": x, "text": told, "hoverinfo": "text", "mode": "lines", "showlegend": False}
     traces = [
@@ -218,7 +222,7 @@ def request_panel(bins: pl.DataFrame, *, width: timedelta) -> Panel:
         ),
         go.Scatter(
             name="failed (5xx)",
-            y=failed,
+            y=seen,
             line={"color": FAILED, "width": 1.4, "shape": "hv"},
             fill="tozeroy",
             fillcolor="rgba(217,45,32,.28)",

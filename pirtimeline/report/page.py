@@ -1,7 +1,7 @@
 """`timeline.html`: one self-contained page with the chart, the entries, and the bytes behind each citation.
 
-Nothing is loaded from anywhere: plotly.js stands in the page, and a content security policy forbids the rest. What comes
-from a log is put into the page by Jinja's escaping, or as JSON that the script sets as text, never as markup.
+Nothing is loaded from anywhere: plotly.js stands in the page, and a content security policy forbids the rest. What
+comes from a log is put into the page by Jinja's escaping, or as JSON that the script sets as text, never as markup.
 """
 
 from __future__ import annotations
@@ -248,4 +248,4 @@ def _json(value: Any) -> Any:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return Markup(text)  # noqa: S704 - JSON whose markup characters were just escaped
+    return Markup(text)

@@ -153,13 +153,13 @@ def _flow_svg(found: Flow) -> str:
 
 def _edge_svg(edge: Edge, place: dict[str, tuple[int, int]], number: int) -> str:
     (x1, y1), (x2, y2) = place[edge.origin], place[edge.target]
-    start, end = (x1 + WIDE, y1 + HIGH / 2), (x2, y2 + HIGH / 2)
-    if x2 <= x1:
-        start, end = (x1 + WIDE / 2, y1 + HIGH), (x2 + WIDE / 2, y2 + (HIGH if y2 <= y1 else 0))
+    forward = x2 > x1
+    ax, ay = (x1 + WIDE, y1 + HIGH / 2) if forward else (x1 + WIDE / 2, float(y1 + HIGH))
+    bx, by = (float(x2), y2 + HIGH / 2) if forward else (x2 + WIDE / 2, float(y2 + (HIGH if y2 <= y1 else 0)))
     dash = ' stroke-dasharray="5 4"' if edge.dashed else ""
-    bend = (end[0] - start[0]) / 2 if x2 > x1 else 0
-    path = f"M{start[0]:g} {start[1]:g} C{start[0] + bend:g} {start[1]:g} {end[0] - bend:g} {end[1]:g} {end[0]:g} {end[1]:g}"
-    x, y = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2 - 4 - 11 * (number % 2)
+    bend = (bx - ax) / 2 if forward else 0
+    path = f"M{ax:g} {ay:g} C{ax + bend:g} {ay:g} {bx - bend:g} {by:g} {bx:g} {by:g}"
+    x, y = (ax + bx) / 2, (ay + by) / 2 - 4 - 11 * (number % 2)
     label = f'<text x="{x:g}" y="{y:g}" font-size="9" text-anchor="middle" fill="#475467">{html(edge.label)}</text>'
     return f'<path d="{path}" fill="none" stroke="#667085"{dash} marker-end="url(#tip)"/>{label}'
 
@@ -184,9 +184,8 @@ def _mindmap_svg(root: str, branches: Sequence[Branch]) -> str:
         tall = max(1, len(branch.items)) * 22
         at = y + tall / 2
         parts.append(f'<path d="M190 {middle:g} C225 {middle:g} 215 {at:g} 250 {at:g}" fill="none" stroke="#98a2b3"/>')
-        parts.append(
-            f'<text x="256" y="{at + 4:g}" font-size="11" font-weight="bold" fill="#1d2939">{html(branch.name)}</text>'
-        )
+        style = 'font-size="11" font-weight="bold" fill="#1d2939"'
+        parts.append(f'<text x="256" y="{at + 4:g}" {style}>{html(branch.name)}</text>')
         for number, item in enumerate(branch.items):
             low = y + 22 * number + 11
             parts.append(f'<path d="M400 {at:g} C425 {at:g} 415 {low:g} 440 {low:g}" fill="none" stroke="#d0d5dd"/>')
@@ -197,7 +196,9 @@ def _mindmap_svg(root: str, branches: Sequence[Branch]) -> str:
 
 
 def _picture(width: float, height: float, parts: Sequence[str], title: str) -> str:
-    tip = '<marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" fill="#667085"/></marker>'
+    shape = '<path d="M0 0L8 4L0 8z" fill="#667085"/>'
+    size = 'viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"'
+    tip = f'<marker id="tip" {size}>{shape}</marker>'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" role="img" '
         f'aria-label="{title}" font-family="system-ui, sans-serif"><defs>{tip}</defs>{"".join(parts)}</svg>'
