@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import pirtimeline_parsers
 from pirtimeline.errors import FormatError
 from pirtimeline.parsing import framing
+from pirtimeline.parsing.detect import detect
 from pirtimeline.parsing.formats import inspect, load, parse
 from pirtimeline.parsing.places import line_of
 from pirtimeline.parsing.plugin import Format
@@ -247,3 +248,35 @@ def test_shuffled_lines_are_read_or_refused(lines: list[str]) -> None:
         parse("\n".join(lines), name="acme_log")
     except FormatError as error:
         assert error.at
+
+
+def _detected(text: str, path: str) -> list[str]:
+    lines = text.split("\n")
+    columns = {"source_id": "a", "piece": 0, "line": range(len(lines)), "text": lines}
+    types = {"piece": pl.UInt32, "line": pl.UInt32}
+    found = detect(pl.DataFrame(columns, schema_overrides=types), {"a": path}, list(FORMATS.values()))
+    return [use.format.name for use in found["a"]]
+
+
+COMBINED = '192.0.2.17 - - [14/Mar/2031:08:15:42 +0000] "GET /cart HTTP/1.1" 200 512 "-" "curl/8.5.0"'
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("a/some.log", "access_log"),
+        ("a/tomcat/localhost_access_log.2031-03-14.txt", "tomcat_access"),
+        ("a/nginx/access.log.1", "nginx_access"),
+        ("a/apache2/access.log", "httpd_access"),
+        ("localhost_access_log.txt", "tomcat_access"),
+    ],
+)
+def test_path_tells_whose_access_log_it_is(path: str, name: str) -> None:
+    assert _detected("\n".join([COMBINED] * 5), path) == [name]
+
+
+def test_two_writers_in_one_file_are_both_found() -> None:
+    juli = "14-Mar-2031 08:15:42.377 INFO [main] org.example.Gate.open up"
+    stderr = 'Exception in thread "main" java.lang.OutOfMemoryError: Java heap space'
+    gc = "[2031-03-14T08:15:42.377-0500][0.538s][info][gc] GC(0) Pause Full (System.gc()) 5M->2M(20M) 6.010ms"
+    assert set(_detected("\n".join([juli, juli, stderr, gc]), "x")) == {"tomcat_juli", "jvm_stderr", "jvm_gc_unified"}
