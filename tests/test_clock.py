@@ -6,6 +6,7 @@ import pickle
 import zoneinfo
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -320,7 +321,7 @@ def logs(draw: st.DrawFn) -> tuple[pl.DataFrame, list[int], TimeRule]:
 def test_where_blocks_are_cut_does_not_matter(log: tuple[pl.DataFrame, list[int], TimeRule]) -> None:
     frame, cuts, rule = log
     edges = [0, *cuts, frame.height]
-    blocks = [frame.slice(start, stop - start) for start, stop in zip(edges, edges[1:], strict=False)]
+    blocks = [frame.slice(start, stop - start) for start, stop in pairwise(edges)]
     carries = clock.anchor([clock.summarise(block) for block in blocks], rule)
     parts = [clock.settle(block, rule, carry)[0] for block, carry in zip(blocks, carries, strict=True)]
     assert pl.concat(parts).equals(clock.settle(frame, rule)[0])
