@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pirtimeline.parsing import headers, moulds, shapes, times
+from pirtimeline.parsing import headers, moulds, patterns, shapes, times
 from pirtimeline.parsing.headers import Header
 from pirtimeline.parsing.plugin import Format, Pattern
 from pirtimeline.parsing.skeletons import KINDS, first_parts, mark, skeleton
@@ -45,7 +45,9 @@ def synthesise(samples: pl.DataFrame) -> dict[str, tuple[Format, ...]]:
         ['generic_text']
     """
     lines = samples.select("source_id", "piece", "text", "claimed").with_row_index("at")
-    stamps = _described(find_stamps(lines.select("at", "source_id", "text")).join(lines.select("at", "claimed"), on="at"))
+    stamps = _described(
+        find_stamps(lines.select("at", "source_id", "text")).join(lines.select("at", "claimed"), on="at")
+    )
     grounds = _grounds(lines, stamps)
     groups = _groups(stamps.filter(~pl.col("claimed")))
     chosen = {source_id: writers(groups.get(source_id, ()), ground) for source_id, ground in grounds.items()}
@@ -148,7 +150,9 @@ def _groups(stamps: pl.DataFrame) -> dict[str, list[Group]]:
 def _marked(after: pl.Expr) -> pl.Expr:
     """Tell whether a certain header part stands among the first few after a stamp."""
     other = f"[^{mark('w')}{mark('l')}{_CERTAIN}]"
-    return after.str.contains(f"^{other}{{0,12}}(?:{mark('w')}{other}{{1,3}})?(?:[{_CERTAIN}]|\\[{mark('l')}|{mark('l')}[:|])")
+    return after.str.contains(
+        f"^{other}{{0,12}}(?:{mark('w')}{other}{{1,3}})?(?:[{_CERTAIN}]|\\[{mark('l')}|{mark('l')}[:|])"
+    )
 
 
 def _formats(chosen: Mapping[str, Sequence[Group]], stamps: pl.DataFrame) -> dict[str, tuple[Format, ...]]:
@@ -176,7 +180,7 @@ def _summed(ranked: pl.DataFrame) -> pl.DataFrame:
     return (
         ranked.group_by(*writer, maintain_order=True)
         .agg(
-            pl.col("before_parts").unique().sort(),
+            pl.col("before_parts"),
             moulds=pl.col("mould").unique(maintain_order=True),
             firsts=first.len(),
             few=first.n_unique(),
@@ -188,17 +192,18 @@ def _summed(ranked: pl.DataFrame) -> pl.DataFrame:
 def _format(row: Mapping[str, Any]) -> Format:
     """Compose a writer's format: a pattern for each usual header, and one for all else that its stamps open."""
     stamp = _stamp_regex(row["moulds"], row["shape"])
-    before = headers.before_stamp(row["before_parts"])
+    prefixes = headers.before_stamp(row["before_parts"])
     counts = dict(zip(row["after_parts"], row["len"], strict=True))
     few = row["firsts"] < 3 or row["few"] <= max(2, row["firsts"] * 0.2)
-    found = headers.headers(counts, few_firsts=few, taken=before.columns)
+    found = headers.headers(counts, few_firsts=few, taken=prefixes[0].columns)
     usual = max(counts, key=lambda one: counts[one])
-    every = dict.fromkeys(headers.pattern(before, stamp, one) for one in [*found, Header((), headers.closing(usual))])
+    afters = [*found, Header((), patterns.closing(usual))]
+    every = dict.fromkeys(patterns.pattern(before, stamp, after) for before in prefixes for after in afters)
     return Format(
         name=NAME,
         title="text with a timestamp, composed from its own lines",
         patterns=tuple(Pattern(regex=regex, time=row["shape"]) for regex in every),
-        starts=headers.opening(before, stamp),
+        starts=patterns.opening(prefixes[-1], stamp),
         continues=EVERYTHING,
         generic=True,
     )

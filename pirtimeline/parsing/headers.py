@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
-from pirtimeline.parsing.skeletons import ENGLISH, WORDS, is_kind, readable
+from pirtimeline.parsing.skeletons import is_kind, readable
 
 MOST_HEADERS = 4
 """Different headers of one writer that get a pattern each; what else there is has its time and its message."""
@@ -22,8 +23,8 @@ SKIP = "-"
 """The role of a part that says nothing: the key of the stamp, an access log's unused field."""
 
 _FEW = 0.04
-_OPEN, _CLOSE = "[(<", "])>"
-_SEPARATED = re.compile(r"\s-+\s|:\s|:$|\||\s--")
+OPEN, CLOSE = "[(<", "])>"
+_SEPARATED = re.compile(r"\s+-+\s|\s?:\s|:$|\s*\||\s--")
 
 
 class Part(NamedTuple):
@@ -44,7 +45,7 @@ class Header:
     @property
     def columns(self) -> frozenset[str]:
         """Name the columns that it fills."""
-        return frozenset(column for _, role in self.parts for column in role.split() if column != SKIP)
+        return frozenset(one.partition("__")[0] for _, role in self.parts for one in role.split() if one != SKIP)
 
 
 @lru_cache(maxsize=4096)
@@ -66,7 +67,7 @@ def parts_of(skeleton: str) -> tuple[tuple[Part, ...], str]:
             gap += skeleton[at]
             continue
         before, inside = gap.rstrip(), skeleton[at + 1 :].lstrip()
-        if before[-1:] in _OPEN and before and inside[:1] == _CLOSE[_OPEN.index(before[-1])]:
+        if before[-1:] in OPEN and before and inside[:1] == CLOSE[OPEN.index(before[-1])]:
             parts.append(Part(before[:-1], readable(skeleton[at]), before[-1]))
             for _ in range(skeleton.index(inside[0], at) - at):
                 next(chars)
@@ -76,7 +77,9 @@ def parts_of(skeleton: str) -> tuple[tuple[Part, ...], str]:
     return tuple(parts), gap
 
 
-def headers(skeletons: Mapping[str, int], *, few_firsts: bool, taken: frozenset[str] = frozenset()) -> tuple[Header, ...]:
+def headers(
+    skeletons: Mapping[str, int], *, few_firsts: bool, taken: frozenset[str] = frozenset()
+) -> tuple[Header, ...]:
     """Find the headers that lines have after their stamps, the longest first.
 
     Args:
@@ -115,12 +118,10 @@ class _Places:
 
     def of_all(self, at: int, kinds: str) -> float:
         """Give the share of all lines with one of these kinds, in any bracket or none, at a place."""
-        return sum(self._kinds[at, kind, bracket] for kind in kinds for bracket in ("", *_OPEN)) / self.total
+        return sum(self._kinds[at, kind, bracket] for kind in kinds for bracket in ("", *OPEN)) / self.total
 
 
-def _header(
-    parts: tuple[Part, ...], tail: str, seen: _Places, *, few_firsts: bool, taken: frozenset[str]
-) -> Header:
+def _header(parts: tuple[Part, ...], tail: str, seen: _Places, *, few_firsts: bool, taken: frozenset[str]) -> Header:
     """Give each part its role, up to the last that has one."""
     level = -1 if "severity_text" in taken else _level_place(parts, seen)
     used = set(taken)
@@ -128,10 +129,14 @@ def _header(
     open_ = True
     for at, part in enumerate(parts):
         after = parts[at + 1].gap if at + 1 < len(parts) else tail
-        role = _role(parts, at, after, level, seen, few_firsts=few_firsts, found=found) if open_ or at == level else ""
-        if at > 0 and part.gap == "" and role not in ("", "severity_text") and not (part.bracket or part.kind == "T"):
+        role = (
+            _role(parts, at, after, level, seen, few_firsts=few_firsts, found=found, taken=taken)
+            if open_ or at == level
+            else ""
+        )
+        if at > 0 and part.gap == "" and role and not (part.bracket or part.kind in "TUEc" or at == level):
             role = ""
-        role = "" if any(column in used for column in role.split()) else role
+        role = "" if any(column in used for column in role.split() if column != SKIP) else role
         open_ = open_ and bool(role)
         used.update(role.split())
         found.append((part, role))
@@ -149,7 +154,7 @@ def _level_place(parts: tuple[Part, ...], seen: _Places) -> int:
         after = parts[at + 1].gap if at + 1 < len(parts) else " "
         if part.kind in "QX":
             return -1
-        if part.kind in "LMl" and part.bracket:
+        if part.kind in "UY" or (part.kind in "LMl" and part.bracket):
             return at
         if part.kind == "i" and part.bracket == "[" and at < 4:
             return at
@@ -173,7 +178,7 @@ def _in_sentence(parts: tuple[Part, ...], at: int) -> bool:
     """Tell whether plain words run into a part, as they do in a sentence."""
     return any(
         one.kind in "wliK" and not one.bracket and following.gap.isspace()
-        for one, following in zip(parts[:at], parts[1 : at + 1], strict=True)
+        for one, following in pairwise(parts[: at + 1])
     )
 
 
@@ -186,12 +191,19 @@ def _role(
     *,
     few_firsts: bool,
     found: Sequence[tuple[Part, str]],
+    taken: frozenset[str],
 ) -> str:
     part = parts[at]
     before_level = level > at >= level - 2
     past_level = any("severity_text" in role or "thread_name" in role for _, role in found)
     if at == level:
-        return "severity_text"
+        return "logger_name severity_text" if part.kind in "UY" else "severity_text"
+    if part.kind in "LM" and "severity_text" in taken and at <= 2:
+        return SKIP
+    if part.kind == "E":
+        return "process_pid thread_name"
+    if part.kind == "c":
+        return "source_ip"
     if part.kind == "T" or (part.bracket == "[" and part.kind in "wCDN" and seen.share(at, "T", "[") >= 0.3):
         return "thread_name"
     if part.kind == "P":
@@ -220,6 +232,12 @@ def _names_process(parts: tuple[Part, ...], at: int) -> bool:
 
 def _number_role(parts: tuple[Part, ...], at: int, after: str, level: int, seen: _Places) -> str:
     part = parts[at]
+    if part.gap.endswith("#") and at == 0 and after.startswith("]"):
+        return "process_pid"  # Ruby's `[2024-04-21T12:00:00.123456 #71]`
+    if part.gap.strip() == "]" and after == "#" and at == level + 1:
+        return "process_pid"  # nginx's `[error] 71#0: `
+    if part.gap == "#" and at == level + 2 and after.startswith(":"):
+        return "thread_name"
     beside_level = level > at >= level - 2 or (at == level + 1 and after.strip().startswith("--"))
     if not (beside_level or (part.bracket == "[" and at <= 1)):
         return ""
@@ -234,139 +252,45 @@ def _logger_role(part: Part, at: int, after: str, seen: _Places, *, past_level: 
         return "logger_name"
     if part.kind == "C" and part.bracket == "[":
         return "logger_name"
-    if part.kind in "wDJC" and not part.bracket and past_level and ends and part.gap.strip() in ("", "|", "-", ":", "]"):
+    if (
+        part.kind in "wDJC"
+        and not part.bracket
+        and past_level
+        and ends
+        and part.gap.strip() in ("", "|", "-", ":", "]")
+    ):
         steady = seen.share(at, "wDJC") >= 0.6
         return "logger_name" if steady and (seen.total >= 3 or after.startswith(" - ")) else ""
     return ""
 
 
-def pattern(before: Header, stamp: str, after: Header) -> str:
-    """Compose the regex of a line: the header before its stamp, the stamp, the header after it, the message.
-
-    Args:
-        before: all that stands before the stamp, its last gap as `tail`.
-        stamp: the shape's regex.
-        after: what stands after it.
-    """
-    pieces = [*_pieces(before), (gap_regex(before.tail), True), (f"(?P<timestamp_text>{stamp})", True), *_pieces(after)]
-    regex, inside = "^", False
-    for piece, told in pieces:
-        if not told and not inside:
-            regex, inside = regex + "(?P<message>", True
-        regex += piece
-    if inside:
-        return regex + ".*)$"
-    return regex + _last_gap(after) + "(?P<message>.*)$"
-
-
-def opening(before: Header, stamp: str) -> str:
-    """Compose the regex that tells whether a line opens an event, without groups.
-
-    Example:
-        >>> opening(Header((), "["), "12")
-        '^\\\\s*\\\\[(?:12)'
-    """
-    inner = "".join(piece for piece, _ in _pieces(before)) + gap_regex(before.tail)
-    return "^" + re.sub(r"\(\?P<\w+>", "(?:", inner) + f"(?:{stamp})"
-
-
-def closing(skeleton: str) -> str:
-    """Give what closes a stamp: the punctuation between it and the first part, without what opens that."""
-    gap = parts_of(skeleton)[0][0].gap if parts_of(skeleton)[0] else parts_of(skeleton)[1]
-    return re.sub(r"[\[(<{'#*=/.\s-]+$", " ", gap)
-
-
-def _pieces(header: Header) -> Iterator[tuple[str, bool]]:
-    for part, role in header.parts:
-        yield gap_regex(part.gap), True
-        yield _part_regex(part, "" if role == SKIP else role), bool(role)
-
-
-def gap_regex(gap: str) -> str:
-    r"""Match what stands between two parts, however many blanks it has.
-
-    Example:
-        >>> gap_regex("  - "), gap_regex(" "), gap_regex("] ")
-        ('\\s*\\-\\s*', '\\s+', '\\]\\s*')
-    """
-    if gap and gap.isspace():
-        return r"\s+"
-    return "".join(r"\s*" if run.isspace() else re.escape(run) for run in re.findall(r"\s+|\S+", gap))
-
-
-def _last_gap(header: Header) -> str:
-    """Match what stands between header and message, and nothing that could begin the message."""
-    gap = re.sub(r"[\[(<{\"'*#/=.]+\s*$", "", header.tail)
-    gap = gap if gap == "" or gap[-1].isspace() or gap[-1] in "]>):|," else gap.rstrip("-")
-    return rf"(?:{gap_regex(gap)})?" if gap.strip() else r"\s*"
-
-
-_CAPTURES: Mapping[str, str] = {
-    "thread_name": r"(?P<thread_name>[^\[\]]*?)",
-    "logger_name": r"(?P<logger_name>[A-Za-z_$][^\s:|\]\[(),]*)",
-    "process_pid": r"(?P<process_pid>\d+)",
-    "trace_id": r"(?P<trace_id>[0-9A-Fa-f-]+)",
-    "host_name": r"(?P<host_name>[^\s\[\]:]+)",
-    "process_name": r"(?P<process_name>[^\s\[\]:]+)",
-    "user_name": r"(?P<user_name>\S+)",
-    "process_name process_pid": r"(?P<process_name>[^\s\[\]]+)\[(?P<process_pid>\d+)\]",
-    "source_ip": r"(?P<source_ip>(?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F]*:[0-9a-fA-F:.]+)",
-}
-_UNCAPTURED: Mapping[str, str] = {
-    "T": r"\[[^\[\]]*\]",
-    "G": r"\[[^\[\]]*\]",
-    "R": r"\([^()]*\)",
-    "P": r"[^\s\[\]]+\[\d+\]",
-    "Q": r'"(?:[^"\\]|\\.)*"',
-    "K": r"[\w@.-]+=(?:\"[^\"]*\"|[^\s\"',;\])]*)",
-    "V": r"\w+=(?:\"[^\"]*\"|[^\s,;\])]+)",
-    "I": r"<\d{1,3}>\d?",
-    "S": r"\S+?(?:\s+\S+?){0,12}?",
-}
-_LEVEL = "|".join(word.upper() for word in ENGLISH)
-_LEVEL_ANY = "|".join(re.escape(word) for word in WORDS)
-
-
-def _part_regex(part: Part, role: str) -> str:
-    if role == "severity_text":
-        inner = _level_regex(part)
-    elif role == "source_ip" and part.bracket:
-        inner = _CAPTURES[role] + r"(?::(?P<source_port>\d{1,5}))?"
-    elif role == "logger_name" and part.kind in "JC":
-        inner = _CAPTURES[role] + r"(?::\d+)?"
-    elif role:
-        inner = _CAPTURES[role]
-    else:
-        inner = _UNCAPTURED.get(part.kind, r"[^\s\[\]|]+?")
-    if role == "thread_name" and part.kind == "T":
-        return rf"\[\s*{inner}\s*\]"
-    if part.bracket:
-        opener, closer = re.escape(part.bracket), re.escape(_CLOSE[_OPEN.index(part.bracket)])
-        return rf"{opener}\s*{inner}\s*{closer}"
-    return inner
-
-
-def _level_regex(part: Part) -> str:
-    if part.kind == "i":
-        return r"(?P<severity_text>[A-Z])"
-    if part.kind == "L":
-        return rf"(?P<severity_text>{_LEVEL})(?-u:\b)"
-    return rf"(?P<severity_text>(?i:{_LEVEL_ANY}))\b"
-
-
-def before_stamp(skeletons: Sequence[str]) -> Header:
+def before_stamp(skeletons: Sequence[str]) -> tuple[Header, ...]:
     """Lay the prefixes of one writer over each other and give their parts roles.
 
     Args:
-        skeletons: what stands before the stamps, each once.
+        skeletons: what stands before the stamps, one a line.
+
+    Returns:
+        The usual prefix and, last, one that all of them have; one alone where they are alike.
     """
+    laid = Counter(skeletons)
+    alike: dict[object, list[str]] = {}
+    for one in sorted(laid):
+        parts = parts_of(one)[0]
+        key = tuple((part.gap.strip(), part.bracket) for part in parts), bool(parts) and parts[0].kind == "A"
+        alike.setdefault(key, []).append(one)
+    usual = max(alike.values(), key=lambda ones: sum(laid[one] for one in ones))
+    return (_laid_over(usual),) if len(alike) == 1 else (_laid_over(usual), _laid_over(sorted(laid)))
+
+
+def _laid_over(skeletons: Sequence[str]) -> Header:
     laid = [parts_of(one) for one in skeletons]
     tail = laid[0][1]
     if len({tuple((part.gap.strip(), part.bracket) for part in parts) for parts, _ in laid}) > 1:
-        first, several = _common([parts[0] for parts, _ in laid if parts]), Part(" ", "S", "")
-        roles = (first, "source_ip" if first.kind == "A" else ""), (several, "")
-        return Header(roles, tail)
+        return Header(((Part("", "S", ""), ""),), tail)
     parts = tuple(_common(column) for column in zip(*(parts for parts, _ in laid), strict=True))
+    if parts and parts[-1].kind == "K" and not tail.strip("\"'"):
+        parts = (*parts[:-1], parts[-1]._replace(kind="K="))  # `time=`, its value being the stamp
     return Header(tuple(zip(parts, _roles_before(parts, tail), strict=True)), tail)
 
 
@@ -385,15 +309,17 @@ def _roles_before(parts: Sequence[Part], tail: str) -> list[str]:
     roles: list[str] = []
     for at, part in enumerate(parts):
         after = parts[at + 1].gap if at + 1 < len(parts) else tail
-        role = _role_before(part, at, after, last=at + 1 == len(parts))
+        role = _role_before(part, at, after)
         roles.append(role if role == SKIP or role not in roles else "")
     return roles
 
 
-def _role_before(part: Part, at: int, after: str, *, last: bool) -> str:
-    if part.kind in "LMl" or (part.kind == "i" and (part.bracket or after.startswith(("," , "|", "/", ":")))):
+def _role_before(part: Part, at: int, after: str) -> str:
+    if part.kind in "LMl" or (part.kind == "i" and (part.bracket or after.startswith((",", "|", "/", ":")))):
         return "severity_text"
-    if part.kind == "K" and last:
+    if part.kind == "I":
+        return "severity_text__pri"
+    if part.kind == "K=":
         return SKIP
     if part.kind == "N" and part.bracket == "[":
         return "process_pid"

@@ -66,7 +66,9 @@ def regex_of(one: str) -> str | None:
     clock = r"\d{1,2}:\d{1,2}:\d{1,2}"
     regex = regex.replace(clock, clock + r"(?:[.,]\d{1,9}|:\d{3}\b)?")
     if clock not in regex:
-        regex = re.sub(r"(\\d\{(?:6|10|13|14)\}|\\\.\\d\{1,2\}\\\.\\d\{1,2\})(?=$|\(\?:Z)", r"\1(?:[.,]\\d{1,9})?", regex)
+        regex = re.sub(
+            r"(\\d\{(?:6|10|13|14)\}|\\\.\\d\{1,2\}\\\.\\d\{1,2\})(?=$|\(\?:Z)", r"\1(?:[.,]\\d{1,9})?", regex
+        )
     return regex if one.endswith(_ZONE) else regex + r"\b"
 
 

@@ -20,6 +20,10 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "K": "key=value",
         "V": "level=value",
         "P": "process[123]",
+        "Y": "channel.LEVEL",
+        "U": "[module:level]",
+        "E": "[pid 123:tid 456]",
+        "c": "[client 192.0.2.1:80]",
         "H": "a long hexadecimal id",
         "A": "an address, with a port or not",
         "L": "a level word that is shouted",
@@ -46,6 +50,9 @@ _OFFSET = 0xE000
 HEAD = 200
 """Characters beside a stamp that are looked at."""
 
+_GROUP = "[0-9a-fA-F]{1,4}"
+_IPV6 = rf"\b(?:{_GROUP}:){{7}}{_GROUP}\b|(?:\b(?:{_GROUP}:){{1,6}}:|::)(?:{_GROUP}[:.]){{0,6}}{_GROUP}\b"
+_ADDRESS = rf"\b(?:\d{{1,3}}\.){{3}}\d{{1,3}}(?::\d{{1,5}}\b|\b)|{_IPV6}"
 _SHORT = {word for word in LEVEL_WORDS if len(word) < 3 and word.isascii()}
 _PLAIN = {"all", "default", "normal", "status", "message", "success", "exception", "system", "fault", "t", "grave"}
 WORDS = tuple(sorted(set(LEVEL_WORDS) - _SHORT - _PLAIN, key=lambda word: (-len(word), word)))
@@ -55,14 +62,12 @@ ENGLISH = tuple(word for word in WORDS if word in ENGLISH_WORDS)
 _SHOUTED = "|".join(word.upper() for word in ENGLISH)
 _SHOUTED_ABROAD = "|".join(word.upper() for word in WORDS if word not in ENGLISH)
 _ANY_CASE = "|".join(WORDS)
-_BRACKETED = "|".join([*WORDS, "system", "[tdinwefcva]"])
 _THREAD = (
-    r"main|[^\[\]|]*?(?i:thread|exec|worker|pool|nio|qtp|timer|scheduler|dispatcher|event.?loop|handler|listener|acceptor"
-    r"|cleaner|reaper|monitor|forkjoin|initandlisten|signalprocessing|conn\d|task|executor|consumer|producer)"
-    r"[^\[\]|]*?|[\w.$@-]+[-#]\d+"
+    r"main|[^\[\]|=]*?(?i:thread|worker|dispatcher|event.?loop|handler|listener|acceptor|cleaner|reaper|executor|scheduler)"
+    r"|(?i:[\w.$@-]*(?:thread|exec|worker|pool|nio|qtp|timer|scheduler|dispatcher|reaper|forkjoin|conn\d|task|executor"
+    r"|initandlisten|consumer|producer)[\w.$@:#-]*(?: [#\w-]*\d)?)|[\w.$@-]+[-#]\d+"
 )
 _HEX = r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b|\b[0-9a-f]{16,64}\b|\b[0-9A-F]{16,64}\b"
-_ADDRESS = r"\b(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5}\b|\b)|(?:\b[0-9a-f]{1,4}|:):(?:[0-9a-f]{0,4}:){0,6}[0-9a-f]{1,4}\b|::1\b"
 
 
 def mark(kind: str) -> str:
@@ -76,16 +81,21 @@ _STEPS: tuple[tuple[str, str], ...] = (
     (r"^<\d{1,3}>\d?", "I"),
     (rf"\b(?i:level|lvl|severity|loglevel)=(?:{mark('Q')}|[^\s,;\])]+)", "V"),
     (rf"[\w@][\w.@-]*=(?:{mark('Q')}|[^\s\"',;\])]*)", "K"),
+    (rf"\[\w*:(?i:{_ANY_CASE})\]", "U"),
+    (r"\[pid \d+(?::tid \d+)?\]", "E"),
+    (rf"\[(?:client|remote) (?:{_ADDRESS})(?::\d+)?\]", "c"),
     (r"[A-Za-z_(][\w./@()-]*\[\d+\]", "P"),
     (_HEX, "H"),
     (rf"\[(?:{_ADDRESS})\](?::\d+)?|{_ADDRESS}", "A"),
     (rf"\[\s*(?:{_THREAD})\s*\]", "T"),
+    (r"\[(?:System|SYSTEM)\]", f"[{chr(_OFFSET + ord('l'))}]"),
+    (rf"\b[\w-]+\.(?:{_SHOUTED})(?-u:\b)", "Y"),
     (rf"(?-u:\b)(?:{_SHOUTED})(?-u:\b)", "L"),
     (rf"\b(?:{_SHOUTED_ABROAD})\b", "M"),
     (r"(?:[\w-]+/)*[\w-]*\.?[\w.-]*\.[a-z]{1,5}:\d+", "F"),
     (r"[A-Za-z_$][\w$]*(?:[.$/][\w$-]+)*[.$](?:[\w$]*[A-Z][\w$]*)(?::\d+)?", "C"),
     (r"\b[A-Za-z_][\w-]*:\d+\b", "J"),
-    (r"[A-Za-z_][\w-]*(?:\.[\w-]+)+|[A-Za-z][A-Za-z_]*(?:-?\d[\w-]*|-[\w-]+)", "D"),
+    (r"[A-Za-z_][\w-]*(?:\.[\w-]+)+(?::\d+)?\b|[A-Za-z][A-Za-z_]*(?:-?\d[\w-]*|-[\w-]+)", "D"),
     (r"\b0\b", "Z"),
     (r"\b\d{1,7}\b", "N"),
     (r"\b\d{8,}\b", "B"),
@@ -104,13 +114,13 @@ def skeleton(text: pl.Expr) -> pl.Expr:
 
     Example:
         >>> from pirtimeline.parsing.skeletons import readable
-        >>> frame = pl.DataFrame({"text": [" [main] WARN org.example.Cache - full", ",5 [error] 71#0: *1 open() failed"]})
+        >>> frame = pl.DataFrame({"text": [" [main] WARN org.example.Cache - full", ",5 [error] 71#0: *1 open it"]})
         >>> [readable(one) for one in frame.select(skeleton(pl.col("text"))).to_series()]
-        [' T L C - w', ',N [l] N#Z: *N wR w']
+        [' T L C - w', ',N [l] N#Z: *N w w']
     """
     cut = text.str.head(HEAD)
     for regex, kind in _STEPS:
-        cut = cut.str.replace_all(regex, kind if "$" in kind else mark(kind))
+        cut = cut.str.replace_all(regex, mark(kind) if len(kind) == 1 else kind)
     return cut
 
 

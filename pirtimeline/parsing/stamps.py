@@ -63,7 +63,9 @@ def find_stamps(lines: pl.DataFrame) -> pl.DataFrame:
 
 def _search(lines: pl.DataFrame, known: Sequence[Shape], coarse: str, *, full: bool) -> Iterator[pl.DataFrame]:
     """Look for the first place in each line where a shape stands; where the coarse look erred, look further on."""
-    here = lines.select("at", "source_id", "text", pl.lit(0, pl.UInt32).alias("from"), rest=pl.col("text").str.head(REACH))
+    here = lines.select(
+        "at", "source_id", "text", pl.lit(0, pl.UInt32).alias("from"), rest=pl.col("text").str.head(REACH)
+    )
     coarse_at_start, coarse_within = f"^(?:{coarse})|{_BEFORE}(?:{coarse})", f"{_BEFORE}(?:{coarse})"
     for attempt in range(_TRIES):
         place = pl.col("rest").str.find(coarse_within if attempt else coarse_at_start)
@@ -72,7 +74,9 @@ def _search(lines: pl.DataFrame, known: Sequence[Shape], coarse: str, *, full: b
             break
         tried = _tried(here, known)
         yield _placed(tried.filter(pl.col("length") > 0), known, full=full)
-        here = tried.filter(pl.col("length") == 0).select("at", "source_id", "text", **{"from": pl.col("place"), "rest": _tail()})
+        here = tried.filter(pl.col("length") == 0).select(
+            "at", "source_id", "text", **{"from": pl.col("place"), "rest": _tail()}
+        )
 
 
 def _tail() -> pl.Expr:
@@ -93,7 +97,8 @@ def _tried(here: pl.DataFrame, known: Sequence[Shape]) -> pl.DataFrame:
     length = reads.select(pl.max_horizontal(reads.columns).fill_null(0).alias("length")).to_series()
     which = reads.with_columns(length).select(
         pl.concat_list(
-            pl.when(pl.col(name) == pl.col("length")).then(pl.lit(number, pl.Int16)) for number, name in enumerate(reads.columns)
+            pl.when(pl.col(name) == pl.col("length")).then(pl.lit(number, pl.Int16))
+            for number, name in enumerate(reads.columns)
         ).list.drop_nulls()
     )
     return here.with_columns(length, shapes=which.to_series())

@@ -49,7 +49,7 @@ class Ground:
     """What a source's sample has besides groups: its `plain` lines (no stamp at all), where a sample piece `begins`.
 
     `first` is the first line that is not blank of the source's head, `eligible` the count of lines that could open an
-    event and `stamped` of those with a stamp, `claimed` the lines that a named format opens and `claimed_when` their times.
+    event and `stamped` of those with a stamp, `claimed` the lines that a named format opens, `claimed_when` their times.
     """
 
     first: int
