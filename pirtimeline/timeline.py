@@ -14,7 +14,7 @@ import polars as pl
 
 from pirtimeline.analysis.facts import Facts, Inputs, Moment
 from pirtimeline.analysis.impact import cited
-from pirtimeline.analysis.mentions import headline, mention, tokens
+from pirtimeline.analysis.mentions import headline, mention
 from pirtimeline.schema import TIMELINE_COLUMNS
 
 MOST = 60
@@ -134,7 +134,7 @@ def _title(row: dict[str, object], message: str, *, found_headline: str) -> str:
         what = "Alert resolved" if row["role"] == "recovery" else "Alert"
         return f"{what}: {_short(rule, 90)}"
     if message and (len(message) <= 110 or not row["title"]):
-        return message[0].upper() + message[1:]
+        return message[0].upper() + message[1:] if message.split(maxsplit=1)[0].isalpha() else message
     where = f" on {row['host_name']}" if row["host_name"] else ""
     return f"{row['title']}{where}"
 
@@ -156,10 +156,10 @@ def _same_act(one: Entry, other: Entry) -> bool:
         return False
     if one.group == other.group:
         return True
-    if not (one.title.startswith("Alert") and other.title.startswith("Alert")):
+    if not (one.title.startswith("Alert") and other.title.startswith("Alert")) or one.group[-1] == other.group[-1]:
         return False
-    first, second = tokens(one.title), tokens(other.title)
-    return bool(first) and len(first & second) >= 0.6 * len(first | second)
+    first, second = set(one.title.lower().split()), set(other.title.lower().split())
+    return len(first & second) >= 0.75 * len(first | second)
 
 
 def _merged(one: Entry, other: Entry) -> Entry:
@@ -286,12 +286,29 @@ def _fitted(entries: list[Entry], most: int) -> list[Entry]:
 
     Symptoms far down go; what is told by itself is joined with the next of its kind, and says "and N more".
     """
+    for level in (5, 3, 1):
+        if len(entries) > 4 * most:
+            entries = _bulk(entries, level, 2 * most)
     while len(entries) > most:
-        entries = _less(entries, len(entries) - most)
+        entries = _less(entries)
     return entries
 
 
-def _less(entries: list[Entry], surplus: int) -> list[Entry]:
+def _bulk(entries: list[Entry], level: int, spared: int) -> list[Entry]:
+    """Join all but the most important entries that are alike at once: there are too many to do it one by one."""
+    order = sorted(entries, key=lambda e: (-e.weight, _when(e)))
+    kept: list[Entry] = []
+    joined: dict[tuple[str, ...], Entry] = {}
+    for entry in sorted(order[spared:], key=_when):
+        if entry.origin in ("moment", "note") or entry.group[0] == "symptom":
+            kept.append(entry)
+        else:
+            key = entry.group[:level]
+            joined[key] = _merged(joined[key], entry) if key in joined else entry
+    return sorted([*order[:spared], *kept, *joined.values()], key=_when)
+
+
+def _less(entries: list[Entry]) -> list[Entry]:
     order = sorted(range(len(entries)), key=lambda i: (entries[i].weight, entries[i].timestamp, i))
     minor = [i for i in order if entries[i].group[0] == "symptom"]
     if minor and entries[minor[0]].weight <= entries[order[0]].weight + 4.0:
@@ -330,7 +347,7 @@ def _nearness(facts: Facts, first: datetime, last: datetime | None = None) -> fl
         return 10.0
     trigger = facts.moments.get("trigger")
     if trigger and last >= trigger.timestamp - LEAD_UP and first <= end:
-        return 8.0
+        return 8.0 if first <= trigger.timestamp + LEAD_UP else 6.0
     distance = (start - last) if last < start else (first - end)
     hours = distance / timedelta(hours=1)
     return 6.0 - min(hours, 24.0) / 4.0 if hours <= 24 else -1.0

@@ -47,7 +47,7 @@ def analyse(inputs: Inputs, *, window: tuple[datetime, datetime] | None = None, 
     touched = affected(found, asked, hits, points.filter(pl.col("prior") == "detection"), edges)
     moments = _counted(found)
     start = moments["impact_start"].timestamp if "impact_start" in moments else None
-    points = observations.placed(points, touched, covered["hosts"], pivot=start, until=_until(moments, covered))
+    points = observations.placed(points, touched, covered["hosts"], start=start, until=_until(moments, covered))
     moments |= _told(points, start)
     held = list(_conditions(events, asked, found, hits, points, moments, covered))
     stage = _scene(inputs, hits, held, found, points, touched, moments, covered)

@@ -214,7 +214,9 @@ def _title(chain: Chain, links: dict[str, Found], trigger: Trigger | None) -> st
     causes = [links[s.name] for s in chain.steps if s.name in links and (s.cause or s.core)]
     first = min(causes, key=lambda f: f.row["at"])
     cause = str(first.row["title"])
-    words = {"change": trigger.noun if trigger else "", "cause": cause[:1].lower() + cause[1:]}
+    where = f" on {first.row['host_name']}" if first.row["host_name"] else ""
+    lower = cause if cause[1:2].isupper() else cause[:1].lower() + cause[1:]
+    words = {"change": trigger.noun if trigger else "", "cause": lower, "where": where}
     return (chain.title if trigger else chain.alone).format(**words)
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from pirtimeline.analysis.facts import Inputs
-from pirtimeline.analysis.mentions import kin, mention, named_hosts, tokens
+from pirtimeline.analysis.mentions import Mention, kin, mention, named_hosts, tokens
 
 POINTS = ("change", "detection", "response", "containment", "recovery", "communication")
 """Roles whose events are told one by one."""
@@ -89,24 +89,64 @@ def with_details(inputs: Inputs, hits: pl.DataFrame) -> pl.DataFrame:
 
 
 def placed(
-    rows: pl.DataFrame, affected: Affected, hosts: list[str], *, pivot: datetime | None, until: datetime | None
+    rows: pl.DataFrame, affected: Affected, hosts: list[str], *, start: datetime | None, until: datetime | None
 ) -> pl.DataFrame:
-    """Add `role` by position, and `kinship`: 3 it names the service, 2 a host of it, 1 nothing known, 0 another's."""
+    """Add what the events of `told` speak of, their kinship to the incident, and their role by position.
+
+    `kinship` is 3 where the service is named, 2 where a host of it is, 1 where nothing known is, 0 for another's.
+    `start` is the start of impact, `until` the instant after which nothing is a response to it any more.
+    """
+    said = [mention(text or "", hosts) for text in rows["message"]]
     kinship = [
-        _kinship(m, h, s, affected, hosts)
-        for m, h, s in rows.select("message", "host_name", "service_name").iter_rows()
+        _kinship(m, text or "", host, service, affected, hosts)
+        for m, (text, host, service) in zip(
+            said, rows.select("message", "host_name", "service_name").iter_rows(), strict=True
+        )
     ]
-    rows = rows.with_columns(kinship=pl.Series(kinship, dtype=pl.Int64))
-    return rows.with_columns(role=_role(pivot, until))
+    rows = rows.with_columns(
+        kinship=pl.Series(kinship, dtype=pl.Int64),
+        action=pl.Series([m.action for m in said], dtype=pl.String),
+        phase=pl.Series([m.phase for m in said], dtype=pl.String),
+        about=pl.Series([m.service for m in said], dtype=pl.String),
+    )
+    return rows.with_columns(role=_role(start, _known(rows, start), until, _begun(rows, start)))
 
 
-def _role(pivot: datetime | None, until: datetime | None) -> pl.Expr:
+def _known(rows: pl.DataFrame, start: datetime | None) -> datetime | None:
+    """Give the instant from which a change can be a response: the first alert after the start, else the start."""
+    if start is None:
+        return None
+    alerts = rows.filter((pl.col("prior") == "detection") & (pl.col("timestamp") >= start - EARLY))["timestamp"]
+    first = alerts.min()
+    return max(first, start) if isinstance(first, datetime) else start
+
+
+def _begun(rows: pl.DataFrame, start: datetime | None) -> list[str]:
+    """List the ends of acts that began before anybody could know of the incident: they are no responses."""
+    known = _known(rows, start)
+    if known is None:
+        return []
+    open_acts: set[tuple[str, str]] = set()
+    ends = []
+    columns = ("event_id", "at", "prior", "action", "phase", "about")
+    for event, at, prior, action, phase, about in rows.filter(pl.col("at").is_not_null()).select(columns).iter_rows():
+        if prior != "change" or not action:
+            continue
+        if phase == "started":
+            (open_acts.add if at < known else open_acts.discard)((action, about))
+        elif phase and at >= known and (action, about) in open_acts:
+            open_acts.discard((action, about))
+            ends.append(event)
+    return ends
+
+
+def _role(start: datetime | None, known: datetime | None, until: datetime | None, ends: list[str]) -> pl.Expr:
     prior = pl.col("prior")
-    if pivot is None:
+    if start is None:
         return prior
-    before = (pl.col("at") < pivot).fill_null(False)
+    before = (pl.col("at") < start).fill_null(False)
     alert = (pl.col("event_kind") == "alert").fill_null(False)
-    during = (pl.col("at") >= pivot).fill_null(False)
+    during = (pl.col("at") >= known).fill_null(False) & ~pl.col("event_id").is_in(ends)
     if until is not None:
         during &= pl.col("at") <= until
     return (
@@ -118,9 +158,9 @@ def _role(pivot: datetime | None, until: datetime | None) -> pl.Expr:
     )  # fmt: skip
 
 
-def _kinship(message: str | None, host: str | None, service: str | None, affected: Affected, hosts: list[str]) -> int:
-    text = message or ""
-    found = mention(text, hosts)
+def _kinship(
+    found: Mention, text: str, host: str | None, service: str | None, affected: Affected, hosts: list[str]
+) -> int:
     own = tokens(found.service or service or "")
     if kin(own, affected.words) or (not own and kin(tokens(text), affected.words)):
         return 3

@@ -38,11 +38,12 @@ def template() -> pl.Expr:
 
 
 def counted(events: pl.LazyFrame, span: Interval, every: timedelta) -> pl.DataFrame:
-    """Count the templates of a span by host and bin, each with its first event; requests are not counted here."""
+    """Count the templates of a span by host and bin, each with its first event; requests and alerts are left out."""
     rows = events.filter(
         pl.col("message").is_not_null()
         & pl.col("http_status_code").is_null()
         & pl.col("jvm_gc_action").is_null()
+        & (pl.col("event_kind") != "alert").fill_null(True)
         & pl.col("timestamp").is_between(span.start, span.end)
     )
     step = int(every.total_seconds() * 1_000_000)
