@@ -95,7 +95,7 @@ def mon1() -> Lines:
 def siem() -> Lines:
     """Write the SIEM's CEF over syslog: its epoch stands beside Berlin's time."""
     made: Lines = []
-    for hour in range(story.BEGIN // HOUR + 1, story.END // HOUR + 1, 2):
+    for hour in range(story.at("2024-03-02 04:00:00") // HOUR, story.END // HOUR + 1, 8):
         made.append(_cef(hour * HOUR + 30 * MINUTE + 214, "HB-001|heartbeat|1", "dhost=mon1 msg=sensor alive act=none"))
     service = "dhost=app1 dvc=192.0.2.31 cs1Label=service cs1=checkout"
     failing = f"{service} msg=4 of 5 probes failed, last status 504 act=notify"
@@ -129,7 +129,7 @@ def alerts() -> Lines:
 def mail() -> Lines:
     """Write the mail log of mail1: nightly reports, and the one to the engineering team."""
     dice, made = Dice("mail"), list[tuple[int, str]]()
-    for hour in range(story.BEGIN // HOUR + 1, story.END // HOUR, 3):
+    for hour in range(story.at("2024-03-02 05:00:00") // HOUR, story.END // HOUR, 6):
         made += _delivery(
             dice, hour * HOUR + 12 * MINUTE, "reports@example.org", "accounting@example.org", "Order report"
         )

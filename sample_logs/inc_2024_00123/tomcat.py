@@ -177,7 +177,7 @@ def with_stderr(console: Lines) -> Lines:
 
 def catalog_console() -> Lines:
     """Write the lines of app2's Tomcat, where nothing is wrong."""
-    begin = story.BEGIN + 3 * MINUTE
+    begin = story.BEGIN + 16 * SECOND
     made = start("catalog", begin, begin + 6120, ("catalog##2.8.0",))
     return made + deploy(
         "catalog##2.8.1", story.OTHER_DEPLOY + 8204, story.OTHER_DEPLOY + 15_377, thread="Catalina-utility-1"
