@@ -101,7 +101,7 @@ def _sample_faults(one: Format, sample: Sample, number: int, matched: list[int])
         which = " and ".join(str(place + 1) for place in matched)
         hint = "make them exclude each other, so that their order does not matter"
         yield Fault(f"patterns {which} both match the sample {shown}", "sample", number, "text", hint)
-    yield from _frame_faults(one, sample, number, matched[0])
+    yield from _frame_faults(one, sample, number)
     row = _read(one, sample)
     undated = one.patterns[matched[0]].undated if one.patterns else False
     if not undated and row.get("_local") is None:
@@ -117,7 +117,7 @@ def _sample_faults(one: Format, sample: Sample, number: int, matched: list[int])
             yield Fault(f"expected {column} = {wanted!r}, got {got!r}", "sample", number, "expect")
 
 
-def _frame_faults(one: Format, sample: Sample, number: int, place: int) -> Iterator[Fault]:
+def _frame_faults(one: Format, sample: Sample, number: int) -> Iterator[Fault]:
     """Check that the engine would frame the sample as one event."""
     if one.kind != "lines":
         return
@@ -125,7 +125,7 @@ def _frame_faults(one: Format, sample: Sample, number: int, place: int) -> Itera
     opened = framing.openings(lines, [one]) == 0
     if not opened[0]:
         yield Fault("the sample's first line does not match `starts`", "sample", number, "text")
-    below = lines[one.patterns[place].header_lines :]
+    below = lines[1:]
     for line, taken in zip(below, below.str.contains(one.continues), strict=True):
         if not taken:
             yield Fault(
