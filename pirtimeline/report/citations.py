@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 import polars as pl
 
 from pirtimeline.errors import PirTimelineError
-from pirtimeline.report.inputs import ReportInputs
 from pirtimeline.report.masking import mask
 
 LONGEST = 4_000
@@ -95,22 +94,29 @@ def cite(event_ids: Iterable[str] | None, *, at_most: int = 3) -> str:
     return " ".join(f"[ev:{name}]" for name in ids[:at_most]) + more
 
 
-def look_up(inputs: ReportInputs, event_ids: Iterable[str]) -> dict[str, Cited]:
-    """Find events by their ids, with their bytes where the evidence is at hand; unknown ids are left out.
+def look_up(
+    event_ids: Iterable[str],
+    *,
+    events: pl.LazyFrame,
+    sources: Sequence[Mapping[str, Any]],
+    raw: Callable[[Sequence[str]], Mapping[str, bytes]] = lambda _: {},
+) -> dict[str, Cited]:
+    """Find events by their ids, with their bytes where `raw` gives them; unknown ids are left out.
 
     Example:
-        >>> look_up(ReportInputs(facts={}, timeline=pl.DataFrame(), findings=pl.DataFrame(), events=pl.LazyFrame()), [])
+        >>> look_up([], events=pl.LazyFrame(), sources=[])
         {}
     """
     ids = sorted(set(event_ids))
     if not ids:
         return {}
-    rows = _rows(inputs.events, ids)
-    raw = _raw(inputs, [str(row["event_id"]) for row in rows])
-    paths, encodings = _paths(inputs.sources), _encodings(inputs)
+    rows = _rows(events, ids)
+    found = _raw(raw, [str(row["event_id"]) for row in rows])
+    paths = {str(source["source_id"]): str((source.get("paths") or ["?"])[0]) for source in sources}
+    encodings = {str(source["source_id"]): str(source.get("encoding") or "utf-8") for source in sources}
     return {
         str(row["event_id"]): _cited(
-            row, raw.get(str(row["event_id"])), paths, encodings.get(row["source_id"], "utf-8")
+            row, found.get(str(row["event_id"])), paths, encodings.get(row["source_id"], "utf-8")
         )
         for row in rows
     }
@@ -172,20 +178,12 @@ def _rows(events: pl.LazyFrame, ids: Sequence[str]) -> list[dict[str, Any]]:
     return found.to_dicts()
 
 
-def _raw(inputs: ReportInputs, ids: Sequence[str]) -> Mapping[str, bytes]:
+def _raw(raw: Callable[[Sequence[str]], Mapping[str, bytes]], ids: Sequence[str]) -> Mapping[str, bytes]:
     """Read bytes; evidence that was moved away is no reason for having no report."""
     try:
-        return inputs.raw(ids)
+        return raw(ids)
     except (PirTimelineError, OSError):
         return {}
-
-
-def _paths(sources: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    return {str(source["source_id"]): str((source.get("paths") or ["?"])[0]) for source in sources}
-
-
-def _encodings(inputs: ReportInputs) -> dict[str, str]:
-    return {str(source["source_id"]): str(source.get("encoding") or "utf-8") for source in inputs.sources}
 
 
 def _cited(row: Mapping[str, Any], raw: bytes | None, paths: Mapping[str, str], encoding: str) -> Cited:

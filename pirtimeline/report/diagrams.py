@@ -94,8 +94,7 @@ _BRANCHES: Mapping[str, tuple[str, ...]] = {
 def _items(draft: Draft, branch: str) -> list[str]:
     """Choose the findings of a branch by the words of their signature, the gravest roles first."""
     if branch == "Change":
-        found = draft.timeline.filter(pl.col("role") == "change").select("timestamp", "title")
-        return [f"{words.clock(words.instant(at))} {title}" for at, title in found.head(3).iter_rows()]
+        return _changes(draft)
     grave = draft.findings.filter(pl.col("role").is_in(["cause", "lead", "symptom"]))
     text = pl.concat_str("signature_id", "title", separator=" ").str.to_lowercase()
     other = [word for name, those in _BRANCHES.items() if name != branch and _before(name, branch) for word in those]
@@ -103,6 +102,19 @@ def _items(draft: Draft, branch: str) -> list[str]:
     taken = text.str.contains_any(other) if other else pl.lit(value=False)
     rows = grave.filter(mine & ~taken).sort("role", "first_timestamp", "title", nulls_last=True)
     return [str(title) for title in rows["title"].unique(maintain_order=True).head(3)]
+
+
+def _changes(draft: Draft) -> list[str]:
+    """Choose the changes before the impact: the first hypothesis' root, then the nearest."""
+    start, root = draft.at("impact_start"), set(draft.root.get("event_ids") or [])
+    before = [
+        entry
+        for entry in draft.timeline.filter(pl.col("role") == "change").iter_rows(named=True)
+        if entry["timestamp"] and (start is None or entry["timestamp"] <= start)
+    ]
+    before.reverse()
+    ranked = sorted(before, key=lambda entry: not root & set(entry["event_ids"] or []))
+    return [f"{words.clock(words.instant(entry['timestamp']))} {entry['title']}" for entry in ranked[:3]]
 
 
 def _before(name: str, branch: str) -> bool:

@@ -68,6 +68,11 @@ class Draft:
         return next(iter(self.facts.get("hypotheses") or []), {})
 
     @property
+    def strength(self) -> str:
+        """Say in a word how strong the first hypothesis is."""
+        return str(self.best.get("strength") or words.confidence(self.best.get("score")))
+
+    @property
     def root(self) -> Mapping[str, Any]:
         """Give the root of the first hypothesis; empty without one."""
         return self.best.get("root") or {}
@@ -102,7 +107,10 @@ def draft(inputs: ReportInputs) -> Draft:
         decisions=inputs.decisions,
         versions=inputs.versions,
         cited=citations.look_up(
-            inputs, {*_cited_ids(facts), *timeline["event_ids"].explode().drop_nulls(), *neighbours}
+            {*_cited_ids(facts), *timeline["event_ids"].list.head(8).explode().drop_nulls(), *neighbours},
+            events=inputs.events,
+            sources=inputs.sources,
+            raw=inputs.raw,
         ),
         context=context,
     )

@@ -140,9 +140,20 @@ def what_cell(entry: Mapping[str, Any], *, width: int = 200) -> str:
         >>> what_cell({"title": "Restart", "detail": "by kim"})
         'Restart — by kim'
     """
-    title, detail = str(entry.get("title") or ""), str(entry.get("detail") or "")
-    detail = "" if detail.lower() in title.lower() else detail
+    title, detail = str(entry.get("title") or ""), told(entry)
     return md(title) + (f" — {md(shorten(detail, width))}" if detail else "")
+
+
+def told(entry: Mapping[str, Any]) -> str:
+    """Give of an entry's detail what its title does not say: parts that repeat it, or name its moment, are left out.
+
+    Example:
+        >>> told({"title": "Restart of tomcat", "detail": "moment: contained; Service restarted; restart of tomcat"})
+        'Service restarted'
+    """
+    title = str(entry.get("title") or "").lower()
+    parts = [part.strip() for part in str(entry.get("detail") or "").split("; ")]
+    return "; ".join(part for part in parts if part and not part.startswith("moment: ") and part.lower() not in title)
 
 
 def _cells(draft: Draft, entry: Mapping[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ from pirtimeline.analysis.facts import Interval
 from pirtimeline.report import citations, figures, words
 from pirtimeline.report.citations import Cited
 from pirtimeline.report.draft import Draft, draft, entry_id
-from pirtimeline.report.entries import moments_of, time_cell
+from pirtimeline.report.entries import moments_of, time_cell, told
 from pirtimeline.report.escaping import one_line, visible
 from pirtimeline.report.inputs import ReportInputs
 from pirtimeline.schema import EVENT_COLUMNS
@@ -55,7 +55,7 @@ def page(inputs: ReportInputs, *, cited: Iterable[str] = ()) -> str:
         incident=made.facts.get("incident"),
         answer=_answer(made),
         hypothesis=made.best.get("title"),
-        strength=made.best.get("strength") or words.confidence(made.best.get("score")),
+        strength=made.strength,
         tiles=_tiles(made),
         moments=_moments(made),
         rows=[_row(made, row, number, events) for number, row in enumerate(rows)],
@@ -117,7 +117,8 @@ def _events(
         return {}, {}
     context = {**citations.around(inputs.events, firsts), **made.context}
     near = {name for before, after in context.values() for name in (*before, *after)}
-    return citations.look_up(inputs, {*wanted, *near}), context
+    found = citations.look_up({*wanted, *near}, events=inputs.events, sources=inputs.sources, raw=inputs.raw)
+    return found, context
 
 
 def _some(ids: Sequence[str]) -> list[str]:
@@ -194,16 +195,18 @@ def _row(made: Draft, row: Mapping[str, Any], number: int, events: Mapping[str, 
     at = words.instant(row["timestamp"])
     ids = row["event_ids"] or []
     first = events.get(ids[0]) if ids else None
+    begins, _, until = time_cell(made, row).split(" (")[0].partition(" – ")
     return {
         "number": number,
         "id": entry_id(row),
         "day": f"{at:%Y-%m-%d}" if at else "undated",
         "iso": at.isoformat() if at else "",
-        "time": time_cell(made, row).split(" (")[0],
+        "time": begins,
+        "until": until,
         "basis": words.BASIS.get(first.time_basis, "") if first else "",
         "role": str(row["role"]),
         "title": one_line(str(row["title"] or "")),
-        "detail": one_line(str(row["detail"] or "")),
+        "detail": one_line(told(row)),
         "host": row["host_name"] or "",
         "service": row["service_name"] or "",
         "count": len(ids),

@@ -54,8 +54,10 @@ def _section(section: Section, number: int) -> str:
 
 def _definitions(made: Draft, text: str) -> str:
     """Say of each citation where it leads: the page, with path and line as its title."""
-    cited = [made.cited[name] for name in citations.found_in(text) if name in made.cited]
-    return "\n".join(_definition(event) for event in sorted(cited, key=_place))
+    ids = citations.found_in(text)
+    missing = [name for name in ids if name not in made.cited]
+    found = {**made.cited, **citations.look_up(missing, events=made.events, sources=made.sources)}
+    return "\n".join(_definition(event) for event in sorted((found[name] for name in ids if name in found), key=_place))
 
 
 def _definition(event: Cited) -> str:

@@ -64,13 +64,7 @@ def cause(draft: Draft) -> Section:
     )
 
 
-def sure(hypothesis: Mapping[str, Any]) -> str:
-    """Say in a word how strong a hypothesis is.
-
-    Example:
-        >>> sure({"strength": "strong"}), sure({"score": 0.5})
-        ('strong', 'moderate')
-    """
+def _sure(hypothesis: Mapping[str, Any]) -> str:
     return str(hypothesis.get("strength") or words.confidence(hypothesis.get("score")))
 
 
@@ -106,7 +100,7 @@ def _as_claim(hypothesis: Mapping[str, Any]) -> Claim:
 def _hypothesis(draft: Draft, hypothesis: Mapping[str, Any], number: int) -> str:
     claim = _as_claim(hypothesis)
     text = write(claim, decisions=draft.decisions)
-    strength, score = sure(hypothesis), hypothesis.get("score")
+    strength, score = _sure(hypothesis), hypothesis.get("score")
     first = text.replace("Candidate (moderate):", f"**Hypothesis {number}.** Candidate ({md(strength)}):", 1)
     lines = [
         first,
@@ -190,7 +184,7 @@ def _change_cells(change: Mapping[str, Any]) -> list[str]:
     ratio, q, bound = change.get("ratio"), change.get("q"), change.get("bound")
     base = words.number(change.get("baseline_count"))
     if change.get("kind") == "new" and bound is not None:
-        base += f" (rate at most {words.number(bound)} a bin)"
+        base += f" (≤ {words.number(bound)} a bin)"
     first = words.instant(change.get("first"))
     return [
         str(change.get("kind")),

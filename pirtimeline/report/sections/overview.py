@@ -89,13 +89,10 @@ def _no_impact(draft: Draft) -> str:
 
 
 def _first_hypothesis(draft: Draft) -> str:
-    best = next(iter(draft.facts.get("hypotheses") or []), None)
-    if best is None:
+    if not draft.best:
         return "Cause: not determined from the supplied logs."
-    root = best.get("root") or {}
-    sure = words.confidence(best.get("score"))
-    cited = cite(root.get("event_ids"), at_most=2)
-    return f"First hypothesis (candidate, {sure}): {md(str(best.get('title')))}. {cited}".strip()
+    cited = cite(draft.root.get("event_ids"), at_most=2)
+    return f"First hypothesis (candidate, {draft.strength}): {md(str(draft.best.get('title')))}. {cited}".strip()
 
 
 def _times(draft: Draft) -> str:
@@ -171,33 +168,37 @@ def _durations(draft: Draft) -> str:
 
 
 def _systems(draft: Draft) -> str:
-    """List hosts and services that show symptoms, causes or impact, the earliest first."""
-    grave = draft.findings.filter(pl.col("role").is_in(["impact", "symptom", "cause"]))
-    claims: list[Claim] = []
-    for column, noun in (("hosts", "Host"), ("services", "Service")):
-        named = grave.explode(column).filter(pl.col(column).is_not_null() & (pl.col(column) != ""))
-        first = named.sort("first_timestamp", "finding_id", nulls_last=True).unique(
-            column, keep="first", maintain_order=True
-        )
-        for row in first.head(15).iter_rows(named=True):
-            when = f", first at {words.moment(row['first_timestamp'])}" if row["first_timestamp"] else ""
-            text = f"{noun} **{md(row[column])}**: {md(row['title'])}{when}."
-            claims.append(derived(text, (row["event_ids"] or [])[:1]))
-    silent = _silent(draft)
-    if silent:
-        claims.append(
-            absent(
-                f"Logs of {', '.join(md(name) for name in silent)}: named in the evidence, not supplied.",
-                words.count_of(len(draft.sources), "source"),
-            )
-        )
-    return (
-        draft.bullets(claims)
-        if claims
-        else draft.bullets(
-            [absent("No system with a symptom or a failed request.", words.count_of(len(draft.sources), "source"))]
-        )
+    """List hosts and services that show symptoms, causes or impact of the incident, the earliest first."""
+    claims = [*_shown(draft, "hosts", "Host"), *_shown(draft, "services", "Service")]
+    where = words.count_of(len(draft.sources), "source")
+    if not claims:
+        claims = [absent("A system with a symptom or a failed request.", where)]
+    silent = ", ".join(md(name) for name in _silent(draft))
+    return draft.bullets(
+        [*claims, *([absent(f"Logs of {silent}: named in the evidence, not supplied.", where)] if silent else [])]
     )
+
+
+def _shown(draft: Draft, column: str, noun: str) -> list[Claim]:
+    """Tell of each host or service what it showed first, from the first symptom of the incident on."""
+    since = min((at for at in (draft.at("onset"), draft.at("impact_start")) if at), default=None)
+    grave = draft.findings.filter(
+        pl.col("role").is_in(["impact", "symptom", "cause", "lead"])
+        & pl.col("severity").is_in(["medium", "high", "critical"])
+        & (pl.col("last_timestamp") >= since if since else pl.lit(value=True))
+    )
+    named = grave.explode(column).filter(pl.col(column).is_not_null() & (pl.col(column) != ""))
+    first = named.sort("first_timestamp", "finding_id", nulls_last=True).unique(
+        column, keep="first", maintain_order=True
+    )
+    return [
+        derived(
+            f"{noun} **{md(row[column])}**: {md(row['title'])}"
+            + (f", first at {words.moment(row['first_timestamp'])}." if row["first_timestamp"] else "."),
+            (row["event_ids"] or [])[:1],
+        )
+        for row in first.head(15).iter_rows(named=True)
+    ]
 
 
 def _silent(draft: Draft) -> list[str]:

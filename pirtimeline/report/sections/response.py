@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import polars as pl
+
 from pirtimeline.report import words
 from pirtimeline.report.blocks import Block
 from pirtimeline.report.citations import cite
@@ -74,7 +76,8 @@ def _after(seconds: float) -> str:
 def _by(draft: Draft, moment: Mapping[str, Any]) -> str:
     """Name the entry that a moment stands for, where the timeline has one."""
     ids = set(moment.get("event_ids") or [])
-    titles = [str(e["title"]) for e in draft.timeline.iter_rows(named=True) if ids & set(e["event_ids"] or [])]
+    rows = draft.timeline.filter(pl.col("timestamp") == words.instant(moment.get("timestamp")))
+    titles = [str(e["title"]) for e in rows.iter_rows(named=True) if ids & set((e["event_ids"] or [])[:1])]
     return f": {md(titles[0])}" if titles else ""
 
 

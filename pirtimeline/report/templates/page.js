@@ -196,4 +196,6 @@
   }
   window.addEventListener("hashchange", follow);
   follow();
+  // Beside a wide table an empty pane would be wasted: it opens with the entry at which the impact starts, or the first.
+  if (!picked && rows.length && !narrow.matches && body.querySelector(".hint")) pick(Math.max(0, rows.findIndex((row) => row.dataset.moments.includes("Impact start"))));
 })();
