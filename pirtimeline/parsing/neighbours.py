@@ -60,7 +60,9 @@ def _companions(clue: Clue, clues: Sequence[Clue], sight: Sight) -> list[Clue]:
     """List the sources that begin or end together with one."""
     others = [one for one in clues if one.source_id != clue.source_id and one.source_id not in sight.found]
     own = _own_ends(sight.open_parts[clue.source_id])
-    return [one for one in others if any(_met(end, _ends(sight.seen, [one], last)) for end, last in own)]
+    ends = _ends(sight, [one.source_id for one in others])
+    met = {one.there.split(":")[0] for (end, last) in own for one in _met(end, ends[last])}
+    return [one for one in others if one.source_id in met]
 
 
 def _shown_pairs(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
@@ -100,13 +102,15 @@ def by_folder(sight: Sight) -> dict[str, Inference]:
         inferred = sight.found.get(clue.source_id)
         if clue.source_id in sight.seen and (inferred is None or inferred.rule != "folder"):
             folders.setdefault(clue.folder, []).append(clue)
-    ends = {folder: [_ends(sight.seen, clues, last) for last in (False, True)] for folder, clues in folders.items()}
-    found = {}
-    for clue in sight.left:
-        both = zip(_own_ends(sight.open_parts[clue.source_id]), ends.get(clue.folder, ({}, {})), strict=True)
-        met = sorted(one for (own, last), there in both for one in _met(own, there, "end" if last else "begin"))
-        if met and (one := _of_folder(clue, met, sight)) is not None:
-            found[clue.source_id] = one
+    found: dict[str, Inference] = {}
+    for folder, clues in folders.items():
+        left = [clue for clue in sight.left if clue.folder == folder]
+        ends = _ends(sight, [clue.source_id for clue in clues]) if left else {}
+        for clue in left:
+            own = _own_ends(sight.open_parts[clue.source_id])
+            met = sorted(one for end, last in own for one in _met(end, ends[last], "end" if last else "begin"))
+            if met and (one := _of_folder(clue, met, sight)) is not None:
+                found[clue.source_id] = one
     return found
 
 
@@ -124,15 +128,16 @@ def _of_folder(clue: Clue, met: Sequence[_Meeting], sight: Sight) -> Inference |
     return inference(agreed, "folder", text, [met[0].there, f"{clue.source_id}:{met[0].here}"])
 
 
-def _ends(seen: Mapping[str, pl.DataFrame], clues: Sequence[Clue], last: bool) -> dict[int, list[tuple[int, str]]]:
-    """List by offset the first (last) instant of each source that shows it, with the event, in order."""
-    found: dict[int, list[tuple[int, str]]] = {}
-    for clue in clues:
-        part = seen[clue.source_id].filter(pl.col("offset").is_not_null() & pl.col("instant").is_not_null())
-        ordered = part.sort("instant", "byte_offset", descending=[last, False]).unique("offset", keep="first")
-        for offset, instant, at in ordered.select("offset", "instant", "byte_offset").iter_rows():
-            found.setdefault(offset, []).append((instant, f"{clue.source_id}:{at}"))
-    return {offset: sorted(one) for offset, one in sorted(found.items())}
+def _ends(sight: Sight, sources: Sequence[str]) -> dict[bool, dict[int, list[tuple[int, str]]]]:
+    """List by offset the first (and the last) instant of each source that shows it, with the event, in order."""
+    known = pl.col("offset").is_not_null() & pl.col("instant").is_not_null() & pl.col("source_id").is_in(sources)
+    ordered = sight.rows.filter(known).sort("instant", "byte_offset")
+    groups = ordered.group_by("source_id", "offset", maintain_order=True)
+    found: dict[bool, dict[int, list[tuple[int, str]]]] = {False: {}, True: {}}
+    for last, ends in ((False, groups.first()), (True, groups.last())):
+        for source_id, offset, instant, at in ends.select("source_id", "offset", "instant", "byte_offset").iter_rows():
+            found[last].setdefault(offset, []).append((instant, f"{source_id}:{at}"))
+    return {last: {offset: sorted(one) for offset, one in sorted(ends.items())} for last, ends in found.items()}
 
 
 def _own_ends(part: pl.DataFrame) -> list[tuple[_Own, bool]]:

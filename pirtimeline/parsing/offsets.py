@@ -225,3 +225,14 @@ def meanings(word: str, day: str) -> tuple[int, ...]:
         ((7200,), (-21600, 28800, -18000), ())
     """
     return tuple(offset for offset, start, stop in words().zones.get(word, ()) if start <= day < stop)
+
+
+def at_instant(name: str, utc_us: int) -> int:
+    """Give the offset of a zone at an instant, in seconds.
+
+    Example:
+        >>> at_instant("America/New_York", 1_700_000_000_000_000)
+        -18000
+    """
+    offset = fixed(name)
+    return _at(name, _EPOCH + timedelta(microseconds=utc_us))[0] if offset is None else offset

@@ -40,11 +40,15 @@ Found = Mapping[str, Inference]
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What is known in a round: events without and with instants by source, and the sources still without a zone."""
+    """What is known in a round: the events whose text tells no zone, and all events with the instants known by now.
+
+    `seen` has them by source, `rows` all together; `left` are the sources still without a zone.
+    """
 
     clues: Mapping[str, Clue]
     open_parts: Mapping[str, pl.DataFrame]
     seen: Mapping[str, pl.DataFrame]
+    rows: pl.DataFrame
     found: Found
     left: Sequence[Clue]
 

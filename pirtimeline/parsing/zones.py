@@ -7,7 +7,7 @@ with this one. What is inferred is an offset, for the days that the evidence spa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import polars as pl
@@ -38,19 +38,23 @@ def infer(clues: Sequence[Clue], events: pl.DataFrame) -> dict[str, Inference]:
     Returns:
         source id -> inference, for the sources about which the evidence says something.
     """
-    rows = _known(events)
     by_id = {clue.source_id: clue for clue in clues}
-    parts = {key: part for key, part in _parts(rows) if key in by_id}
-    open_parts = {key: _open(part) for key, part in parts.items()}
+    seen = {key: part for key, part in _parts(_known(events)) if key in by_id}
+    open_parts = {key: part.filter(pl.col("offset").is_null()) for key, part in seen.items()}
     needy = [clue for clue in clues if clue.source_id in open_parts and open_parts[clue.source_id].height]
-    found = {clue.source_id: one for clue in needy if (one := _by_epoch(clue, open_parts[clue.source_id])) is not None}
+    found: dict[str, Inference] = {}
+    more = _by_epoch(needy, open_parts)
     while True:
-        seen = {key: _placed(part, found[key]) if key in found else part for key, part in parts.items()}
-        sight = Sight(by_id, open_parts, seen, found, [clue for clue in needy if clue.source_id not in found])
+        found |= more
+        seen |= {key: _placed(seen[key], one) for key, one in more.items()}
+        left = [clue for clue in needy if clue.source_id not in found]
+        if not left:
+            break
+        sight = Sight(by_id, open_parts, seen, pl.concat(seen.values()), found, left)
         more = _by_request(sight) or by_host(sight) or by_folder(sight)
         if not more:
-            return {clue.source_id: found[clue.source_id] for clue in clues if clue.source_id in found}
-        found = found | more
+            break
+    return {clue.source_id: found[clue.source_id] for clue in clues if clue.source_id in found}
 
 
 def _parts(rows: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
@@ -122,9 +126,18 @@ def _dated(local: str, lacks: str, instant: str) -> pl.Expr:
     return pl.when(pl.col(lacks).is_null()).then(pl.col(local)).otherwise(nearest)
 
 
-def _by_epoch(clue: Clue, mine: pl.DataFrame) -> Inference | None:
-    pairs = mine.filter(pl.col("epoch_us").is_not_null() & pl.col("offset").is_null())
-    pairs = pairs.select("byte_offset", local=_dated("at", "lacks", "epoch_us"), instant="epoch_us")
+def _by_epoch(needy: Sequence[Clue], open_parts: Mapping[str, pl.DataFrame]) -> dict[str, Inference]:
+    """Compare local times with the epochs beside them."""
+    told = ((clue, open_parts[clue.source_id]) for clue in needy)
+    found = (
+        (clue.source_id, _of_epochs(clue, mine)) for clue, mine in told if mine["epoch_us"].null_count() < mine.height
+    )
+    return {key: one for key, one in found if one is not None}
+
+
+def _of_epochs(clue: Clue, mine: pl.DataFrame) -> Inference | None:
+    beside = mine.filter(pl.col("epoch_us").is_not_null())
+    pairs = beside.select("byte_offset", local=_dated("at", "lacks", "epoch_us"), instant="epoch_us")
     found = agree(pairs)
     if found is None:
         return None
@@ -135,20 +148,21 @@ def _by_epoch(clue: Clue, mine: pl.DataFrame) -> Inference | None:
 
 def _by_request(sight: Sight) -> dict[str, Inference]:
     """Compare the first event of each request id with its first in every source whose instants are known."""
-    left = [_ids(sight.open_parts[clue.source_id], "byte_offset") for clue in sight.left]
-    known = [_ids(part.filter(pl.col("instant").is_not_null()), "instant") for part in sight.seen.values()]
-    if not left or not known:
+    told = sight.rows.filter(pl.col("trace_id").str.len_bytes() >= _ID_BYTES)
+    if told.is_empty():
         return {}
-    there = pl.concat(known).select("trace_id", "instant", other="source_id", there="byte_offset")
-    pairs = pl.concat(left).drop("instant").join(there, on="trace_id").filter(pl.col("source_id") != pl.col("other"))
-    dated = pairs.with_columns(local=_dated("at", "lacks", "instant")).sort("source_id", "other", "byte_offset")
-    return {key: one for key, mine in _parts(dated) if (one := _of_requests(sight.clues[key], mine, sight)) is not None}
+    left = told.filter(pl.col("offset").is_null() & pl.col("source_id").is_in([one.source_id for one in sight.left]))
+    known = _ids(told.filter(pl.col("instant").is_not_null()), "instant")
+    there = known.select("trace_id", "instant", other="source_id", there="byte_offset")
+    pairs = _ids(left, "byte_offset").drop("instant").join(there, on="trace_id")
+    dated = pairs.filter(pl.col("source_id") != pl.col("other")).with_columns(local=_dated("at", "lacks", "instant"))
+    parts = _parts(dated.sort("source_id", "other", "byte_offset"))
+    return {key: one for key, mine in parts if (one := _of_requests(sight.clues[key], mine, sight)) is not None}
 
 
-def _ids(part: pl.DataFrame, first_by: str) -> pl.DataFrame:
-    """Keep the first event of each request id."""
-    told = part.filter(pl.col("trace_id").str.len_bytes() >= _ID_BYTES).sort(first_by, "byte_offset")
-    firsts = told.unique("trace_id", keep="first", maintain_order=True)
+def _ids(told: pl.DataFrame, first_by: str) -> pl.DataFrame:
+    """Keep the first event of each request id of each source."""
+    firsts = told.sort(first_by, "byte_offset").unique(["source_id", "trace_id"], keep="first", maintain_order=True)
     return firsts.select("source_id", "trace_id", "at", "lacks", "byte_offset", "instant")
 
 
