@@ -102,7 +102,7 @@ def write(kind: str, folder: Path, size: int) -> Path:
     path = folder / f"{kind}-{size >> 20}.log"
     if path.exists() and path.stat().st_size >= size:
         return path
-    seed = random.Random(kind)  # noqa: S311
+    seed = random.Random(kind)
     written = 0
     with path.open("w", encoding="utf-8") as out:
         for line in KINDS[kind](seed):
@@ -129,7 +129,7 @@ def small_files(folder: Path, count: int, size: int = 2048) -> Path:
     if into.is_dir():
         return into
     into.mkdir()
-    lines = catalina(random.Random("small"))  # noqa: S311
+    lines = catalina(random.Random("small"))
     for n in range(count):
         text = ""
         while len(text) < size:

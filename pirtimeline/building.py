@@ -42,7 +42,14 @@ class Built:
         """Give it all as JSON."""
         found = {key: self.facts.get(key) for key in ("incident", "window", "moments", "impact")}
         files = {name: file for name, file in REPORTS.items()}
-        return {**self.outcome.summary(), **found, "findings": self.findings, "entries": self.entries, "conflicts": list(self.conflicts), "files": files}
+        return {
+            **self.outcome.summary(),
+            **found,
+            "findings": self.findings,
+            "entries": self.entries,
+            "conflicts": list(self.conflicts),
+            "files": files,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,9 @@ def build(
     opened = Case(case)
     found = investigate(opened)
     drafted = draft(opened)
-    return Built(opened.path, outcome, found.facts.to_json(), found.findings.height, found.timeline.height, drafted.conflicts)
+    return Built(
+        opened.path, outcome, found.facts.to_json(), found.findings.height, found.timeline.height, drafted.conflicts
+    )
 
 
 def draft(case: Case, output: Path | None = None) -> Drafted:
@@ -111,7 +120,11 @@ def headlines(facts: Mapping[str, Any], findings: int, entries: int) -> list[str
     lines = [f"{findings} findings, {entries} timeline entries"]
     lines += [f"{name.replace('_', ' ')}: {one['timestamp']}" for name, one in moments.items()]
     hypotheses: Sequence[Mapping[str, Any]] = facts.get("hypotheses") or ()
-    said = f"{hypotheses[0]['title']} (score {hypotheses[0]['score']:g})" if hypotheses else "not determined from the supplied logs"
+    said = (
+        f"{hypotheses[0]['title']} (score {hypotheses[0]['score']:g})"
+        if hypotheses
+        else "not determined from the supplied logs"
+    )
     return [*lines, f"first hypothesis: {said}"]
 
 

@@ -34,7 +34,9 @@ class Case:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         if not any((self.path / name).exists() for name in CONTENTS):
-            raise CaseError("this is not a case", at=self.path, hint="make one with: pirtimeline build EVIDENCE --case CASE")
+            raise CaseError(
+                "this is not a case", at=self.path, hint="make one with: pirtimeline build EVIDENCE --case CASE"
+            )
 
     def __repr__(self) -> str:
         return f"Case({str(self.path)!r})"
@@ -140,7 +142,9 @@ def source_table(sources: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
         }
         for one in sources
     ]
-    times = pl.col("first_timestamp", "last_timestamp", "mtime").str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
+    times = pl.col("first_timestamp", "last_timestamp", "mtime").str.to_datetime(
+        time_unit="us", time_zone="UTC", strict=False
+    )
     return pl.DataFrame(rows, infer_schema_length=None).with_columns(times) if rows else pl.DataFrame()
 
 

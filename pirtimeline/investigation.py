@@ -89,7 +89,9 @@ def notes(case: Path) -> pl.DataFrame:
     """Give the notes that people added to a case: `timestamp` (UTC), `text`."""
     rows = [(one["timestamp"], one["text"]) for one in decisions(case).get("notes", ())]
     table = pl.DataFrame(rows, schema={"timestamp": pl.String, "text": pl.String}, orient="row")
-    return table.with_columns(pl.col("timestamp").str.to_datetime(time_unit="us", time_zone="UTC")).sort("timestamp", "text")
+    return table.with_columns(pl.col("timestamp").str.to_datetime(time_unit="us", time_zone="UTC")).sort(
+        "timestamp", "text"
+    )
 
 
 def add_note(case: Path, at: datetime, text: str) -> None:

@@ -55,12 +55,16 @@ def raw(case: Case, event_ids: Sequence[str], *, moved: str | Path | None = None
     return {one.event_id: one.data for one in excerpts(case, event_ids, moved=moved, around=0)}
 
 
-def excerpts(case: Case, event_ids: Sequence[str], *, moved: str | Path | None = None, around: int = 1024) -> list[Excerpt]:
+def excerpts(
+    case: Case, event_ids: Sequence[str], *, moved: str | Path | None = None, around: int = 1024
+) -> list[Excerpt]:
     """Read events with the bytes around them; see `raw`."""
     asked = list(dict.fromkeys(event_ids))
     spans = _spans(case, asked)
     if missing := [one for one in asked if one not in spans]:
-        raise CaseError(f"no event {missing[0]}", at=case.path, hint="an event id is <source_id>:<byte_offset>, as query shows it")
+        raise CaseError(
+            f"no event {missing[0]}", at=case.path, hint="an event id is <source_id>:<byte_offset>, as query shows it"
+        )
     by_source: dict[str, list[str]] = {}
     for one in asked:
         by_source.setdefault(one.partition(":")[0], []).append(one)
@@ -72,7 +76,9 @@ def excerpts(case: Case, event_ids: Sequence[str], *, moved: str | Path | None =
     return [found[one] for one in asked]
 
 
-def open_sources(case: Case, source_ids: Sequence[str], *, moved: str | Path | None = None) -> Iterator[tuple[str, BinaryIO]]:
+def open_sources(
+    case: Case, source_ids: Sequence[str], *, moved: str | Path | None = None
+) -> Iterator[tuple[str, BinaryIO]]:
     """Open sources of a case again, with one pass through each archive.
 
     Raises:
@@ -109,7 +115,9 @@ def _spans(case: Case, event_ids: Sequence[str]) -> dict[str, tuple[int, int, in
     return {event: (begin, end, line) for event, begin, end, line in spans.collect().iter_rows()}
 
 
-def _read(source: Mapping[str, Any], stream: BinaryIO, spans: Sequence[tuple[str, int, int, int | None]], around: int) -> dict[str, Excerpt]:
+def _read(
+    source: Mapping[str, Any], stream: BinaryIO, spans: Sequence[tuple[str, int, int, int | None]], around: int
+) -> dict[str, Excerpt]:
     """Read spans in the order of their offsets from a stream that only goes forward."""
     found: dict[str, Excerpt] = {}
     at, held = 0, b""
@@ -122,7 +130,9 @@ def _read(source: Mapping[str, Any], stream: BinaryIO, spans: Sequence[tuple[str
         while at + len(held) < high and (more := stream.read(high - at - len(held))):
             held += more
         if at + len(held) < end:
-            raise SourceError("the evidence is shorter than it was", at=source["paths"][0], hint="restore it, or build the case again")
+            raise SourceError(
+                "the evidence is shorter than it was", at=source["paths"][0], hint="restore it, or build the case again"
+            )
         pieces = held[low - at : begin - at], held[begin - at : end - at], held[end - at : high - at]
         found[event_id] = Excerpt(event_id, source["paths"][0], source["encoding"], line, *pieces)
     return found

@@ -41,7 +41,9 @@ class Settings:
 
     def merged(self, later: Settings) -> Settings:
         """Lay what was said later over what was said before: a glob said again takes its new place."""
-        changes = {one.name: _merged(getattr(self, one.name), getattr(later, one.name), one.name) for one in fields(self)}
+        changes = {
+            one.name: _merged(getattr(self, one.name), getattr(later, one.name), one.name) for one in fields(self)
+        }
         return replace(self, **changes)
 
     def to_toml(self) -> dict[str, Any]:
@@ -93,7 +95,7 @@ def _settings(told: Mapping[str, Any]) -> Settings:
     known = {one.name for one in fields(Settings)}
     if strange := sorted(set(told) - known):
         raise KeyError(f"unknown key {strange[0]!r}")
-    values = {
+    values: dict[str, Any] = {
         name: tuple((one["glob"], str(one[_GLOBS[name]])) for one in value)
         if name in _GLOBS
         else tuple(value)

@@ -48,9 +48,13 @@ def _sums(case: Case) -> Iterator[str]:
         return
     rows = case.rows().select("source_id", pl.col("byte_offset").cast(pl.Int64), pl.col("byte_length").cast(pl.Int64))
     placed = rows.sort("source_id", "byte_offset").with_columns(
-        gap=(pl.col("byte_offset") - (pl.col("byte_offset") + pl.col("byte_length")).shift(1).over("source_id")).fill_null(pl.col("byte_offset"))
+        gap=(
+            pl.col("byte_offset") - (pl.col("byte_offset") + pl.col("byte_length")).shift(1).over("source_id")
+        ).fill_null(pl.col("byte_offset"))
     )
-    summed = placed.group_by("source_id").agg(pl.col("byte_length").sum().alias("bytes"), pl.col("gap").filter(pl.col("gap") != 0).first())
+    summed = placed.group_by("source_id").agg(
+        pl.col("byte_length").sum().alias("bytes"), pl.col("gap").filter(pl.col("gap") != 0).first()
+    )
     found = {source_id: (count, gap) for source_id, count, gap in summed.collect().iter_rows()}
     for one in case.sources:
         count, gap = found.get(one["source_id"], (0, None))
@@ -108,7 +112,10 @@ def _citations(case: Case, moved: str | Path | None) -> Iterator[str]:
 
 
 def _cited(case: Case) -> set[str]:
-    lists = [table.select(pl.col("event_ids").explode()).collect().to_series() for table in (case.findings(), case.timeline())]
+    lists = [
+        table.select(pl.col("event_ids").explode()).collect().to_series()
+        for table in (case.findings(), case.timeline())
+    ]
     return {*(one for ids in lists for one in ids.drop_nulls()), *_in_json(case.report)}
 
 
@@ -122,5 +129,3 @@ def _in_json(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for one in value:
             yield from _in_json(one)
-
-

@@ -11,9 +11,13 @@ from pirtimeline.parsing.framing import EVERYTHING, REJECT, STRUCTURE, Framed, f
 from pirtimeline.parsing.lines import lines_of
 from pirtimeline.parsing.plugin import Format, Pattern
 
-NUMBERED = Format(name="numbered", title="", patterns=(Pattern(regex=r"^(?P<timestamp_text>\d+) (?P<message>.*)$", time="epoch_s"),))
+NUMBERED = Format(
+    name="numbered", title="", patterns=(Pattern(regex=r"^(?P<timestamp_text>\d+) (?P<message>.*)$", time="epoch_s"),)
+)
 LETTERED = Format(name="lettered", title="", patterns=(Pattern(regex=r"^[A-Z] (?P<message>.*)$", undated=True),))
-LINE = st.sampled_from(["1 first", "2 second", "A letter", "\tat x.Y(Z.java:1)", "", "prose", "Caused by: a.B", "\x00\x00"])
+LINE = st.sampled_from(
+    ["1 first", "2 second", "A letter", "\tat x.Y(Z.java:1)", "", "prose", "Caused by: a.B", "\x00\x00"]
+)
 
 
 def framed(text: str, *, breaks: list[int] | None = None) -> Framed:

@@ -7,17 +7,29 @@ import io
 import pytest
 
 from pirtimeline.parsing import splitting
+from pirtimeline.parsing.blocks import parse
 from pirtimeline.parsing.clock import TimeRule
 from pirtimeline.parsing.pieces import PIECE
 from pirtimeline.parsing.plan import FormatUse, SourcePlan
 from pirtimeline.parsing.plugin import Format, Pattern
-from pirtimeline.parsing.blocks import parse
 
-FORMAT = Format(name="numbered", title="", patterns=(Pattern(regex=r"^(?P<timestamp_text>\d+) (?P<message>.*)$", time="epoch_s"),), continues=".*")
+FORMAT = Format(
+    name="numbered",
+    title="",
+    patterns=(Pattern(regex=r"^(?P<timestamp_text>\d+) (?P<message>.*)$", time="epoch_s"),),
+    continues=".*",
+)
 
 
 def plan(encoding: str = "utf-8") -> SourcePlan:
-    return SourcePlan(source_id="0" * 12, path="a.log", formats=(FormatUse(FORMAT),), encoding=encoding, rule=TimeRule(), inferred=TimeRule())
+    return SourcePlan(
+        source_id="0" * 12,
+        path="a.log",
+        formats=(FormatUse(FORMAT),),
+        encoding=encoding,
+        rule=TimeRule(),
+        inferred=TimeRule(),
+    )
 
 
 @pytest.fixture

@@ -12,7 +12,9 @@ from pirtimeline.cli.options import evidence_options, run_options, settings_of
 from pirtimeline.cli.progress import progress
 
 _EVIDENCE = click.argument("evidence", nargs=-1, metavar="EVIDENCE...")
-_CASE = click.option("--case", required=True, type=click.Path(path_type=Path), metavar="CASE", help="The case's folder.")
+_CASE = click.option(
+    "--case", required=True, type=click.Path(path_type=Path), metavar="CASE", help="The case's folder."
+)
 
 
 @click.command(short_help="Ingest, analyse, report: the main job.")

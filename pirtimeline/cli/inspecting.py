@@ -28,7 +28,9 @@ def inspect(evidence: tuple[str, ...], as_json: bool, **options: Any) -> None:
             click.echo(json.dumps(row, ensure_ascii=False))
         return
     columns = ("path", "formats", "host", "zone", "zone_basis", "first", "last", "rejects")
-    table = pl.DataFrame([{name: _cell(row[name]) for name in columns} for row in rows], schema=dict.fromkeys(columns, pl.String))
+    table = pl.DataFrame(
+        [{name: _cell(row[name]) for name in columns} for row in rows], schema=dict.fromkeys(columns, pl.String)
+    )
     click.echo(as_table(table, "table"), nl=False)
     for line in advice:
         click.echo(line, err=True)

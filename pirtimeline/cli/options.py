@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 
 import click
 
-from pirtimeline.settings import Globs, Settings
+from pirtimeline.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-class Time(click.ParamType):
+class Time(click.ParamType[datetime]):
     """A time as a person types it, UTC unless it says otherwise."""
 
     name = "time"
@@ -37,7 +37,7 @@ class Time(click.ParamType):
         return found.astimezone(UTC)
 
 
-class Span(click.ParamType):
+class Span(click.ParamType[timedelta]):
     """A span of time: a number and s, m, h or d."""
 
     name = "span"
@@ -52,7 +52,7 @@ class Span(click.ParamType):
         return timedelta(**{_UNITS[found[2]]: float(found[1])})
 
 
-class Glob(click.ParamType):
+class Glob(click.ParamType[tuple[str, str]]):
     """A glob over paths of the evidence, and what is declared for it: GLOB=VALUE."""
 
     name = "glob=value"
@@ -81,15 +81,54 @@ _DECLARED = (
     click.option("--around", type=Time(), help="The window is this time ..."),
     click.option("--within", type=Span(), help="... give or take this span (30m, 2h)."),
     click.option("--only-near", type=Span(), help="Read only the window and this span before it."),
-    click.option("--zone", "zones", type=Glob(), multiple=True, metavar="GLOB=ZONE", help="The zone of sources' clocks: IANA name or +05:30."),
-    click.option("--year", "years", type=Glob(), multiple=True, metavar="GLOB=YYYY", help="The year of stamps without one."),
-    click.option("--host", "hosts", type=Glob(), multiple=True, metavar="GLOB=NAME", help="The host of sources that name none."),
-    click.option("--service", "services", type=Glob(), multiple=True, metavar="GLOB=NAME", help="The service of sources that name none."),
+    click.option(
+        "--zone",
+        "zones",
+        type=Glob(),
+        multiple=True,
+        metavar="GLOB=ZONE",
+        help="The zone of sources' clocks: IANA name or +05:30.",
+    ),
+    click.option(
+        "--year", "years", type=Glob(), multiple=True, metavar="GLOB=YYYY", help="The year of stamps without one."
+    ),
+    click.option(
+        "--host", "hosts", type=Glob(), multiple=True, metavar="GLOB=NAME", help="The host of sources that name none."
+    ),
+    click.option(
+        "--service",
+        "services",
+        type=Glob(),
+        multiple=True,
+        metavar="GLOB=NAME",
+        help="The service of sources that name none.",
+    ),
     click.option("--parser", "parsers", type=Glob(), multiple=True, metavar="GLOB=NAME", help="The format of sources."),
     click.option("--collected-at", type=Time(), help="When the evidence was collected."),
-    click.option("--parsers", "parser_folders", type=click.Path(exists=True, file_okay=False), multiple=True, metavar="DIR", help="A folder of formats."),
-    click.option("--signatures", "signature_folders", type=click.Path(exists=True), multiple=True, metavar="DIR", help="A folder of Sigma rules."),
-    click.option("--fields", "field_folders", type=click.Path(exists=True), multiple=True, metavar="DIR", help="A folder of field maps."),
+    click.option(
+        "--parsers",
+        "parser_folders",
+        type=click.Path(exists=True, file_okay=False),
+        multiple=True,
+        metavar="DIR",
+        help="A folder of formats.",
+    ),
+    click.option(
+        "--signatures",
+        "signature_folders",
+        type=click.Path(exists=True),
+        multiple=True,
+        metavar="DIR",
+        help="A folder of Sigma rules.",
+    ),
+    click.option(
+        "--fields",
+        "field_folders",
+        type=click.Path(exists=True),
+        multiple=True,
+        metavar="DIR",
+        help="A folder of field maps.",
+    ),
 )
 
 
@@ -103,9 +142,20 @@ def run_options(command: F) -> F:
 _RUN = (
     click.option("--workers", type=click.IntRange(1), metavar="N", help="Blocks read at a time; all cores by default."),
     click.option("--scheduler", metavar="ADDRESS", help="A Dask cluster's address, tcp://..."),
-    click.option("--max-rejects", type=click.FloatRange(0, 1), default=0.05, show_default=True, metavar="SHARE", help="End with 3 where more of the bytes is unrecognised."),
-    click.option("--max-depth", type=click.IntRange(1), metavar="N", help="How deep archives may stand in one another."),
-    click.option("--max-ratio", type=click.IntRange(1), metavar="N", help="How many times larger unpacked bytes may be."),
+    click.option(
+        "--max-rejects",
+        type=click.FloatRange(0, 1),
+        default=0.05,
+        show_default=True,
+        metavar="SHARE",
+        help="End with 3 where more of the bytes is unrecognised.",
+    ),
+    click.option(
+        "--max-depth", type=click.IntRange(1), metavar="N", help="How deep archives may stand in one another."
+    ),
+    click.option(
+        "--max-ratio", type=click.IntRange(1), metavar="N", help="How many times larger unpacked bytes may be."
+    ),
     click.option("--max-source-bytes", type=click.IntRange(1), metavar="N", help="How large one unpacked file may be."),
     click.option("--quiet", is_flag=True, help="Say nothing but errors."),
     click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
@@ -123,8 +173,9 @@ def settings_of(evidence: tuple[str, ...], options: dict[str, Any]) -> Settings:
         raise click.UsageError("--only-near needs a window: --start and --end, or --around and --within")
     if end is not None and start is not None and end <= start:
         raise click.UsageError("the window ends before it begins")
-    globs: dict[str, Globs] = {name: tuple(options[name]) for name in ("zones", "years", "hosts", "services", "parsers")}
-    folders = {name: tuple(options[name]) for name in ("parser_folders", "signature_folders", "field_folders")}
+    globs: dict[str, Any] = {name: tuple(options[name]) for name in ("zones", "years", "hosts", "services", "parsers")}
+    named = ("parser_folders", "signature_folders", "field_folders")
+    folders: dict[str, Any] = {name: tuple(options[name]) for name in named}
     near = options["only_near"]
     return Settings(
         evidence=evidence,

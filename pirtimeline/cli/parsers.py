@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-_FOLDERS = click.option("--parsers", "folders", type=click.Path(exists=True, file_okay=False, path_type=Path), multiple=True, metavar="DIR", help="A folder of formats.")
+_FOLDERS = click.option(
+    "--parsers",
+    "folders",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    multiple=True,
+    metavar="DIR",
+    help="A folder of formats.",
+)
 
 
 @click.group(short_help="List, start and check formats.")
@@ -36,7 +43,14 @@ def list_(folders: tuple[Path, ...], as_json: bool) -> None:
 @parsers.command("new")
 @click.argument("name")
 @click.argument("log", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--into", "folder", type=click.Path(file_okay=False, path_type=Path), default=None, metavar="DIR", help="Where to write it; parsers/pirtimeline_parsers here, else this folder.")
+@click.option(
+    "--into",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    metavar="DIR",
+    help="Where to write it; parsers/pirtimeline_parsers here, else this folder.",
+)
 def new(name: str, log: Path, folder: Path | None) -> None:
     """Write NAME.toml with three lines of LOG as samples and a first pattern that reads most of it."""
     from pirtimeline.parsing.authoring import new as new_format
@@ -49,7 +63,12 @@ def new(name: str, log: Path, folder: Path | None) -> None:
 
 @parsers.command("check")
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
-@click.option("--log", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE", help="A log: say how much of it each format reads.")
+@click.option(
+    "--log",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="A log: say how much of it each format reads.",
+)
 @_FOLDERS
 def check(paths: tuple[Path, ...], log: Path | None, folders: tuple[Path, ...]) -> int:
     """Try format files on their samples; without PATHS, all that are installed."""
@@ -83,6 +102,8 @@ def _shares(files: list[Path], log: Path) -> None:
     data = log.read_bytes()
     for file in files:
         read = share(load_checked(file), data)
-        click.echo(f"{file.stem}: reads {read.bytes_read / max(read.size_bytes, 1):.1%} of {log}, {read.events:,} events")
+        click.echo(
+            f"{file.stem}: reads {read.bytes_read / max(read.size_bytes, 1):.1%} of {log}, {read.events:,} events"
+        )
         for line in read.unread:
             click.echo(f"  not read: {line}")

@@ -11,7 +11,13 @@ import click
 from pirtimeline.cli.options import Time
 
 _CASE = click.argument("case", type=click.Path(path_type=Path), metavar="CASE")
-_MOVED = click.option("--evidence", "moved", type=click.Path(exists=True, path_type=Path), metavar="PATH", help="Where the evidence lies now.")
+_MOVED = click.option(
+    "--evidence",
+    "moved",
+    type=click.Path(exists=True, path_type=Path),
+    metavar="PATH",
+    help="Where the evidence lies now.",
+)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 
@@ -35,7 +41,13 @@ def analyse(case: Path, quiet: bool, as_json: bool) -> None:
 
 @click.command(short_help="Draft the report; an edited one is merged into.")
 @_CASE
-@click.option("-o", "output", type=click.Path(path_type=Path), metavar="FILE", help=".md .html .docx .pdf .json; report.md in CASE by default.")
+@click.option(
+    "-o",
+    "output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help=".md .html .docx .pdf .json; report.md in CASE by default.",
+)
 def report(case: Path, output: Path | None) -> int:
     """Draft the report of CASE; an existing Markdown file is merged into, never overwritten."""
     from pirtimeline.building import draft
@@ -50,7 +62,13 @@ def report(case: Path, output: Path | None) -> int:
 
 @click.command(short_help="Print the curated timeline.")
 @_CASE
-@click.option("--format", "form", type=click.Choice(["table", "md", "csv", "jsonl", "timesketch", "html"]), default="table", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "md", "csv", "jsonl", "timesketch", "html"]),
+    default="table",
+    show_default=True,
+)
 def timeline(case: Path, form: str) -> None:
     """Print the curated timeline of CASE."""
     from pirtimeline.building import exported
@@ -63,10 +81,14 @@ def timeline(case: Path, form: str) -> None:
 @_CASE
 @click.argument("event_ids", nargs=-1, required=True, metavar="EVENT_ID...")
 @_MOVED
-@click.option("--around", type=click.IntRange(0), default=1024, show_default=True, metavar="BYTES", help="How much around it.")
+@click.option(
+    "--around", type=click.IntRange(0), default=1024, show_default=True, metavar="BYTES", help="How much around it."
+)
 @click.option("--raw", "as_bytes", is_flag=True, help="Write the bytes alone, as they are.")
 @_JSON
-def show(case: Path, event_ids: tuple[str, ...], moved: Path | None, around: int, as_bytes: bool, as_json: bool) -> None:
+def show(
+    case: Path, event_ids: tuple[str, ...], moved: Path | None, around: int, as_bytes: bool, as_json: bool
+) -> None:
     """Show the bytes of events, `<source_id>:<byte_offset>`, with what stands around them."""
     from pirtimeline.case import Case
     from pirtimeline.cli.showing import as_object, as_text
@@ -129,4 +151,3 @@ def verify(case: Path, moved: Path | None, as_json: bool) -> int:
     if not found:
         click.echo(f"{len(opened.sources)} sources hold, every cited byte is there", err=True)
     return 1 if found else 0
-

@@ -16,11 +16,17 @@ def as_text(case: Case, one: Excerpt) -> str:
     row = event_row(case, one.event_id)
     place = f"{one.path}" + (f", line {one.line}" if one.line else "") + f", byte {one.event_id.partition(':')[2]}"
     dated = f"{row['timestamp']:%Y-%m-%d %H:%M:%S.%f} UTC ({row['time_basis']})" if row["timestamp"] else "undated"
-    head = f"{one.event_id}  {place}\n{dated}  parser {row['parser']}" + (f" in {row['envelope']}" if row["envelope"] else "")
+    head = f"{one.event_id}  {place}\n{dated}  parser {row['parser']}" + (
+        f" in {row['envelope']}" if row["envelope"] else ""
+    )
     around = [one.before.decode(one.encoding, "replace"), one.text, one.after.decode(one.encoding, "replace")]
     before = around[0].split("\n")[1:] if around[0].count("\n") else []
     after = around[2].split("\n")[:-1]
-    lines = [f"  {line}" for line in before if line] + [f"> {line}" for line in around[1].splitlines()] + [f"  {line}" for line in after]
+    lines = (
+        [f"  {line}" for line in before if line]
+        + [f"> {line}" for line in around[1].splitlines()]
+        + [f"  {line}" for line in after]
+    )
     return head + "\n" + "\n".join(_printable(line) for line in lines) + "\n"
 
 

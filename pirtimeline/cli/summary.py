@@ -17,10 +17,15 @@ def print_ingested(outcome: Outcome) -> None:
     """Say what was read, skipped and assumed, on standard error."""
     events = sum(one["events"] for one in outcome.sources)
     size = sum(one["size_bytes"] for one in outcome.sources)
-    _say(f"{len(outcome.sources)} sources, {events:,} events of {size / 1e6:,.1f} MB" + ("" if outcome.changed else "; nothing changed"))
+    _say(
+        f"{len(outcome.sources)} sources, {events:,} events of {size / 1e6:,.1f} MB"
+        + ("" if outcome.changed else "; nothing changed")
+    )
     rejects = sum(one["rejects"] for one in outcome.sources)
     if rejects:
-        _say(f"{rejects:,} rejects ({outcome.rejected_share:.2%} of the bytes): query them with parser = 'unrecognised'")
+        _say(
+            f"{rejects:,} rejects ({outcome.rejected_share:.2%} of the bytes): query them with parser = 'unrecognised'"
+        )
     _listed(f"{len(outcome.skipped)} members skipped", [f"{one['path']}: {one['reason']}" for one in outcome.skipped])
     early = [f"{one['paths'][0]}: {one['truncated']}" for one in outcome.sources if one.get("truncated")]
     _listed("ends early", early)

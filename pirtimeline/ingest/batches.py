@@ -21,7 +21,7 @@ from pirtimeline.parsing.blocks import parse_many
 from pirtimeline.parsing.columns import timed
 from pirtimeline.parsing.plan import SourcePlan
 from pirtimeline.parsing.plugin import Format, Parser
-from pirtimeline.parsing.splitting import BLOCK, Block, blocks
+from pirtimeline.parsing.splitting import BLOCK, Block, Readable, blocks
 from pirtimeline.schema import UNRECOGNISED
 
 BATCH = 32 << 20
@@ -63,7 +63,9 @@ def batches(tasks: Sequence[Task]) -> Iterator[tuple[Task, ...]]:
         yield tuple(held)
 
 
-def build_small(case: Path, batch: Sequence[Task], contents: Sequence[bytes], installed: Installed) -> list[dict[str, Any]]:
+def build_small(
+    case: Path, batch: Sequence[Task], contents: Sequence[bytes], installed: Installed
+) -> list[dict[str, Any]]:
     """Read small sources, write their parts and give what their commit marks say."""
     tables = [*_rows_of_small(batch, contents, installed)]
     rows = pl.concat(tables, how="diagonal_relaxed").sort("source_id", "byte_offset")
@@ -77,7 +79,9 @@ def build_small(case: Path, batch: Sequence[Task], contents: Sequence[bytes], in
     ]
 
 
-def mark(task: Task, counted: Mapping[str, Any], parts: Sequence[Mapping[str, Any]], *, sha256: str | None) -> dict[str, Any]:
+def mark(
+    task: Task, counted: Mapping[str, Any], parts: Sequence[Mapping[str, Any]], *, sha256: str | None
+) -> dict[str, Any]:
     """Say of a source what its commit mark holds."""
     zone, basis = marks.zone_of(task.plan, counted["time_bases"])
     mine = [part for part in parts if task.plan.source_id in part["sources"]]
@@ -119,11 +123,10 @@ def _together(group: Sequence[tuple[SourcePlan, bytes]], installed: Installed) -
     tables = read.partition_by("_block", as_dict=True, maintain_order=True)
     for number, (mine, data) in enumerate(group):
         table = tables.get((number,))
-        if table is None:
-            continue
-        if (table["parser"] == UNRECOGNISED).any():
-            table = parse_or_recover(Block(0, data), mine, installed)
-        yield finish(table, mine, Ongoing(), offset=0)[0]
+        if table is not None:
+            rejected = (table["parser"] == UNRECOGNISED).any()
+            again = parse_or_recover(Block(0, data), mine, installed) if rejected else table
+            yield finish(again, mine, Ongoing(), offset=0)[0]
 
 
 def _alike(plan: SourcePlan) -> str:
@@ -143,17 +146,21 @@ def _parsed(plan: SourcePlan, stream: BinaryIO, installed: Installed) -> Iterato
     for table in parser.read(stream):
         count = table.height
         given = {name: table[name] for name in table.columns}
-        table = pl.DataFrame({
-            "line": pl.Series([0] * count, dtype=pl.UInt64),
-            "line_count": pl.Series([0] * count, dtype=pl.UInt32),
-            **given,
-        }).with_columns(_piece_of=pl.lit(None, pl.Int64), _block=pl.lit(0, pl.UInt32))
+        table = pl.DataFrame(
+            {
+                "line": pl.Series([0] * count, dtype=pl.UInt64),
+                "line_count": pl.Series([0] * count, dtype=pl.UInt32),
+                **given,
+            }
+        ).with_columns(_piece_of=pl.lit(None, pl.Int64), _block=pl.lit(0, pl.UInt32))
         table = timed(table, parser.time) if "timestamp_text" in table.columns else table
         rows, ongoing = finish(table, plan, ongoing, offset=0)
         yield rows
 
 
-def build_large(case: Path, task: Task, stream: BinaryIO, installed: Installed, pool: Executor, ahead: int) -> dict[str, Any]:
+def build_large(
+    case: Path, task: Task, stream: BinaryIO, installed: Installed, pool: Executor, ahead: int
+) -> dict[str, Any]:
     """Read a large source block by block, a few in flight, and write a part for each 64 MiB of it."""
     counted: Mapping[str, Any] = marks.NOTHING
     written: list[Future[list[dict[str, Any]]]] = []
@@ -168,7 +175,9 @@ def build_large(case: Path, task: Task, stream: BinaryIO, installed: Installed, 
     return mark(task, counted, parts, sha256=hashed.hexdigest())
 
 
-def _settled(task: Task, stream: BinaryIO, installed: Installed, pool: Executor, ahead: int) -> Iterator[tuple[int, int, pl.DataFrame]]:
+def _settled(
+    task: Task, stream: Readable, installed: Installed, pool: Executor, ahead: int
+) -> Iterator[tuple[int, int, pl.DataFrame]]:
     """Read blocks on the pool and settle them in order, each with a look at the next: offset, size and rows of each."""
     ongoing = Ongoing()
     read = _in_order(blocks(stream, task.plan), task.plan, installed, pool, ahead)
@@ -178,7 +187,9 @@ def _settled(task: Task, stream: BinaryIO, installed: Installed, pool: Executor,
         yield block.offset, len(block.data), rows
 
 
-def _with_next(read: Iterable[tuple[Block, pl.DataFrame]]) -> Iterator[tuple[tuple[Block, pl.DataFrame], tuple[Block, pl.DataFrame] | None]]:
+def _with_next(
+    read: Iterable[tuple[Block, pl.DataFrame]],
+) -> Iterator[tuple[tuple[Block, pl.DataFrame], tuple[Block, pl.DataFrame] | None]]:
     held = None
     for one in read:
         if held is not None:
@@ -210,16 +221,18 @@ def _runs(task: Task, settled: Iterable[tuple[int, int, pl.DataFrame]]) -> Itera
 
 def _stamp(batch: Sequence[Task]) -> str:
     """Give eight hex digits for the plans that rows were written by, so that new parts lie beside the old ones."""
-    return marks.digest([[task.plan.source_id, marks.read_as(task.plan), marks.timed_as(task.plan)] for task in batch])[:8]
+    return marks.digest([[task.plan.source_id, marks.read_as(task.plan), marks.timed_as(task.plan)] for task in batch])[
+        :8
+    ]
 
 
 class _Hashed:
     """A stream that is hashed as it is read."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: Readable) -> None:
         self._stream, self._hash = stream, hashlib.sha256()
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int, /) -> bytes:
         data = self._stream.read(size)
         self._hash.update(data)
         return data

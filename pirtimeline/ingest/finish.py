@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from pirtimeline.parsing import clock
-from pirtimeline.parsing.times import FIELDS
-from pirtimeline.parsing.turns import NOTHING, Turns, join
 from pirtimeline.parsing.pieces import OPEN
 from pirtimeline.parsing.plan import SourcePlan
+from pirtimeline.parsing.times import FIELDS
+from pirtimeline.parsing.turns import NOTHING, Turns, join
 from pirtimeline.schema import EVENT_COLUMNS, STRUCTURE, TIME_BASIS, UNRECOGNISED, UTC
 
 _TIMES = {"timestamp_text": pl.String(), **FIELDS}
@@ -57,7 +57,9 @@ def finish(
         pieces = _pieces(placed.filter(piece), settled, ongoing.open_event, plan.source_id)
         settled = pl.concat([settled, pieces], how="diagonal_relaxed").sort("byte_offset")
     kept = _noted(_named(settled, plan))
-    now = replace(ongoing, lines=ongoing.lines + lines, past=join(ongoing.past, told), observed=observed, open_event=open_event)
+    now = replace(
+        ongoing, lines=ongoing.lines + lines, past=join(ongoing.past, told), observed=observed, open_event=open_event
+    )
     return kept.select([name for name in kept.columns if not name.startswith("_")]), now
 
 
@@ -90,7 +92,9 @@ def _timed(table: pl.DataFrame) -> pl.DataFrame:
     return table.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in missing.items())
 
 
-def _observed(table: pl.DataFrame, plan: SourcePlan, carry: clock.Carry | None) -> tuple[pl.DataFrame, clock.Carry | None]:
+def _observed(
+    table: pl.DataFrame, plan: SourcePlan, carry: clock.Carry | None
+) -> tuple[pl.DataFrame, clock.Carry | None]:
     """Settle what envelopes recorded, by the same clock."""
     names = {name: f"_observed_{name.lstrip('_')}" for name in _TIMES}
     if names["timestamp_text"] not in table.columns:
@@ -102,14 +106,20 @@ def _observed(table: pl.DataFrame, plan: SourcePlan, carry: clock.Carry | None) 
     return table.join(times, on="byte_offset", how="left", maintain_order="left"), carry
 
 
-def _pieces(pieces: pl.DataFrame, settled: pl.DataFrame, open_event: pl.DataFrame | None, source_id: str) -> pl.DataFrame:
+def _pieces(
+    pieces: pl.DataFrame, settled: pl.DataFrame, open_event: pl.DataFrame | None, source_id: str
+) -> pl.DataFrame:
     """Let pieces repeat time, basis and parser of the event they belong to."""
     events = [settled] if open_event is None else [open_event, settled]
     repeated = [name for name in _REPEATED if name in settled.columns]
-    known = pl.concat([one.select(pl.col("byte_offset").cast(pl.Int64).alias("_piece_of"), *repeated) for one in events])
+    known = pl.concat(
+        [one.select(pl.col("byte_offset").cast(pl.Int64).alias("_piece_of"), *repeated) for one in events]
+    )
     if open_event is not None:
         pieces = pieces.with_columns(pl.col("_piece_of").replace(OPEN, open_event["byte_offset"][0]))
-    joined = pieces.drop([name for name in repeated if name in pieces.columns]).join(known, on="_piece_of", how="left", maintain_order="left")
+    joined = pieces.drop([name for name in repeated if name in pieces.columns]).join(
+        known, on="_piece_of", how="left", maintain_order="left"
+    )
     return joined.with_columns(
         pl.format("{}:{}", pl.lit(source_id), "_piece_of").alias("continues"),
         pl.col("parser").fill_null(UNRECOGNISED),
@@ -138,7 +148,10 @@ def _noted(table: pl.DataFrame) -> pl.DataFrame:
         return table
     note = pl.struct(pir_note="_note").struct.json_encode()
     return table.with_columns(
-        pl.when(pl.col("_note").is_not_null()).then(join_objects(_or_null(table, "extra"), note)).otherwise(_or_null(table, "extra")).alias("extra")
+        pl.when(pl.col("_note").is_not_null())
+        .then(join_objects(_or_null(table, "extra"), note))
+        .otherwise(_or_null(table, "extra"))
+        .alias("extra")
     )
 
 
@@ -152,5 +165,3 @@ def join_objects(first: pl.Expr, second: pl.Expr) -> pl.Expr:
     empty = first.is_null() | (first == "{}")
     both = pl.concat_str(first.str.strip_suffix("}"), pl.lit(","), second.str.strip_prefix("{"))
     return pl.when(second.is_null() | (second == "{}")).then(first).when(empty).then(second).otherwise(both)
-
-

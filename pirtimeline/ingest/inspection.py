@@ -56,7 +56,9 @@ def _row(one: Looked, plan: SourcePlan) -> dict[str, Any]:
     return {
         "path": one.paths[0],
         "size_bytes": one.source.size_bytes,
-        "formats": {plan.parser: 1.0} if plan.parser else {name: count / total for name, count in counted["parsers"].items()},
+        "formats": {plan.parser: 1.0}
+        if plan.parser
+        else {name: count / total for name, count in counted["parsers"].items()},
         "encoding": plan.encoding,
         "host": plan.host_name,
         "zone": zone,
@@ -82,6 +84,11 @@ def _advice(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Say what to declare: zones that are assumed, a folder's together."""
     assumed = [str(row["path"]) for row in rows if row["zone_basis"] == "zone_assumed"]
     folders = sorted({path.rpartition("/")[0] or path for path in assumed})
-    advice = [f"add --zone '*{folder}*=ZONE': {sum(folder in path for path in assumed)} of its sources have no zone and are read as UTC" for folder in folders]
+    advice = [
+        f"add --zone '*{folder}*=ZONE': {sum(folder in path for path in assumed)} of its sources have no zone, read as UTC"
+        for folder in folders
+    ]
     unread = [row for row in rows if row["rejects"]]
-    return advice + [f"{row['path']}: {row['rejects']} rejects, such as {row['examples'][0]!r}" for row in unread if row["examples"]]
+    return advice + [
+        f"{row['path']}: {row['rejects']} rejects, such as {row['examples'][0]!r}" for row in unread if row["examples"]
+    ]

@@ -21,7 +21,9 @@ def digest(value: object) -> str:
         >>> digest({"zone": "UTC"}) == digest({"zone": "UTC"})
         True
     """
-    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode("utf-8", "replace")).hexdigest()[:12]
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode("utf-8", "replace")).hexdigest()[
+        :12
+    ]
 
 
 def read_as(plan: SourcePlan) -> str:

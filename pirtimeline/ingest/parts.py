@@ -15,7 +15,9 @@ from pirtimeline.schema import EVENT_COLUMNS
 from pirtimeline.store import write_part
 
 
-def write_parts(case: Path, rows: pl.DataFrame, name: str, stamp: str, installed: Mapping[str, Format | Parser]) -> list[dict[str, Any]]:
+def write_parts(
+    case: Path, rows: pl.DataFrame, name: str, stamp: str, installed: Mapping[str, Format | Parser]
+) -> list[dict[str, Any]]:
     """Write rows, a part for each parser among them.
 
     Args:
@@ -52,13 +54,17 @@ def with_own_columns(table: pl.DataFrame, own: Mapping[str, pl.DataType]) -> pl.
     if told:
         table = table.with_columns(join_objects(_outer_object(table, told), _extra(table)).alias("extra"))
     missing = [pl.lit(None, dtype).alias(name) for name, dtype in own.items() if name not in table.columns]
-    return table.drop(strange).with_columns(*missing, *[pl.col(n).cast(t, strict=False) for n, t in own.items() if n in table.columns])
+    return table.drop(strange).with_columns(
+        *missing, *[pl.col(n).cast(t, strict=False) for n, t in own.items() if n in table.columns]
+    )
 
 
 def _outer_object(table: pl.DataFrame, names: list[str]) -> pl.Expr:
     """Write columns as a JSON object, without those that are null."""
     pairs = [
-        pl.concat_str(pl.lit(f'"{name}":'), pl.struct(pl.col(name).alias("v")).struct.json_encode().str.slice(5).str.head(-1))
+        pl.concat_str(
+            pl.lit(f'"{name}":'), pl.struct(pl.col(name).alias("v")).struct.json_encode().str.slice(5).str.head(-1)
+        )
         for name in names
     ]
     set_pairs = [pl.when(pl.col(name).is_not_null()).then(pair) for name, pair in zip(names, pairs, strict=True)]

@@ -24,10 +24,21 @@ from pirtimeline.store import listed_parts, write_part
 Installed = Mapping[str, Format | Parser]
 
 _REMARK = r',?"pir_note":"((?:[^"\\]|\\.)*)"\}$'
-_TOLD = ("timestamp", "local_timestamp", "resolution_us", "time_basis", "not_before", "not_after", "observed_timestamp", "extra")
+_TOLD = (
+    "timestamp",
+    "local_timestamp",
+    "resolution_us",
+    "time_basis",
+    "not_before",
+    "not_after",
+    "observed_timestamp",
+    "extra",
+)
 
 
-def redate(case: Path, batch: Sequence[Mapping[str, Any]], late: Mapping[str, Task], installed: Installed) -> list[dict[str, Any]]:
+def redate(
+    case: Path, batch: Sequence[Mapping[str, Any]], late: Mapping[str, Task], installed: Installed
+) -> list[dict[str, Any]]:
     """Date sources of a committed batch anew.
 
     Args:
@@ -48,27 +59,39 @@ def redate(case: Path, batch: Sequence[Mapping[str, Any]], late: Mapping[str, Ta
     zones = {one["source_id"]: one["zone"] for one in batch}
     for number, (run, names) in enumerate(runs.items()):
         before = {name: _part(case, name) for name in names}
-        dated = pl.concat([_dated(one, number, late, told, pasts, zones, installed) for one in _by_source(before.values())])
+        dated = pl.concat(
+            [_dated(one, number, late, told, pasts, zones, installed) for one in _by_source(before.values())]
+        )
         for source_id, more in marks.tallies(dated).items():
             counted[source_id] = marks.added(counted.get(source_id, marks.NOTHING), more)
         for name, old in before.items():
             new = _with_times(old, dated)
             if not new.select(_TOLD).equals(old.select(_TOLD)):
                 renamed[name] = write_part(case, f"{run}-{stamp}", new)
-    return [_mark(one, late.get(one["source_id"]), counted.get(one["source_id"], marks.NOTHING), renamed) for one in batch]
+    return [
+        _mark(one, late.get(one["source_id"]), counted.get(one["source_id"], marks.NOTHING), renamed) for one in batch
+    ]
 
 
 def _by_source(tables: Iterable[pl.DataFrame]) -> list[pl.DataFrame]:
-    return pl.concat(tables, how="diagonal").sort("source_id", "byte_offset").partition_by("source_id", maintain_order=True)
+    return (
+        pl.concat(tables, how="diagonal")
+        .sort("source_id", "byte_offset")
+        .partition_by("source_id", maintain_order=True)
+    )
 
 
-def _turns(case: Path, runs: Mapping[str, list[str]], late: Mapping[str, Task], installed: Installed) -> dict[tuple[str, int], Turns]:
+def _turns(
+    case: Path, runs: Mapping[str, list[str]], late: Mapping[str, Task], installed: Installed
+) -> dict[tuple[str, int], Turns]:
     """Say what each run of each source tells of its times, which the runs beside it must know."""
     found = {}
     for number, names in enumerate(runs.values()):
         for rows in _by_source(_part(case, name) for name in names):
             if rows["source_id"][0] in late:
-                found[rows["source_id"][0], number] = clock.summarise(_told(rows.filter(pl.col("continues").is_null()), installed))
+                found[rows["source_id"][0], number] = clock.summarise(
+                    _told(rows.filter(pl.col("continues").is_null()), installed)
+                )
     return found
 
 
@@ -124,7 +147,9 @@ def _remarked(rows: pl.DataFrame) -> pl.DataFrame:
     bare = pl.col("extra").str.replace(_REMARK, "}")
     note = pl.when(notes != "").then(pl.struct(pir_note=notes).struct.json_encode())
     extra = join_objects(pl.when(bare != "{}").then(bare), note)
-    return rows.with_columns(pl.when(old.is_not_null() | pl.col("_note").is_not_null()).then(extra).otherwise("extra").alias("extra"))
+    return rows.with_columns(
+        pl.when(old.is_not_null() | pl.col("_note").is_not_null()).then(extra).otherwise("extra").alias("extra")
+    )
 
 
 def _told(rows: pl.DataFrame, installed: Installed) -> pl.DataFrame:
@@ -143,7 +168,9 @@ def _told(rows: pl.DataFrame, installed: Installed) -> pl.DataFrame:
 
 
 def _times(parser: Format | Parser | None) -> list[str]:
-    known = [] if parser is None else [one.time for one in parser.patterns] if isinstance(parser, Format) else [parser.time]
+    known = (
+        [] if parser is None else [one.time for one in parser.patterns] if isinstance(parser, Format) else [parser.time]
+    )
     return [*dict.fromkeys(one for one in known if one), "auto"]
 
 
@@ -159,7 +186,9 @@ def _observed(rows: pl.DataFrame, before: str, task: Task, installed: Installed)
     if not seen.height:
         return rows
     missing = {name: dtype for name, dtype in times.FIELDS.items() if name not in seen.columns}
-    told = seen.with_columns(pl.lit("", pl.String).alias("timestamp_text"), *[pl.lit(None, t).alias(n) for n, t in missing.items()])
+    told = seen.with_columns(
+        pl.lit("", pl.String).alias("timestamp_text"), *[pl.lit(None, t).alias(n) for n, t in missing.items()]
+    )
     settled, _ = clock.settle(told, task.plan.rule)
     moved = settled.select("byte_offset", _moved="timestamp")
     joined = rows.join(moved, on="byte_offset", how="left", maintain_order="left")
@@ -182,8 +211,13 @@ def _has_zone(envelope: Format | Parser | None) -> bool:
     return not layouts or any("zone" in layout.roles for layout in layouts)
 
 
-def _mark(one: Mapping[str, Any], task: Task | None, counted: Mapping[str, Any], renamed: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
-    parts = {renamed[name][0] if name in renamed else name: renamed[name][1] if name in renamed else sha for name, sha in one["part_sha256"].items()}
+def _mark(
+    one: Mapping[str, Any], task: Task | None, counted: Mapping[str, Any], renamed: Mapping[str, tuple[str, str]]
+) -> dict[str, Any]:
+    parts = {
+        renamed[name][0] if name in renamed else name: renamed[name][1] if name in renamed else sha
+        for name, sha in one["part_sha256"].items()
+    }
     told = {**one, "parts": list(parts), "part_sha256": parts}
     if task is None:
         return told

@@ -1,4 +1,4 @@
-"""Evidence to case: survey, plan, then every source read, written and committed; what is committed is not read again."""
+"""Evidence to case: survey, plan, then every source read, written, committed; what is committed is not read again."""
 
 from __future__ import annotations
 
@@ -122,7 +122,10 @@ def _known(case: Path, settings: Settings, installed: Installed) -> _Work | None
     if not plan or set(plan) - set(committed):
         return None
     same = _fingerprint(case, settings)
-    if same is not None and (custody.get("fingerprint"), custody.get("read_with")) != (same, _read_with(settings, installed)):
+    if same is not None and (custody.get("fingerprint"), custody.get("read_with")) != (
+        same,
+        _read_with(settings, installed),
+    ):
         return None
     tasks = []
     for source_id, told in plan.items():
@@ -144,7 +147,10 @@ def _fingerprint(case: Path, settings: Settings) -> str | None:
 
 def _read_with(settings: Settings, installed: Installed) -> str:
     """Digest what decides how evidence is read, beyond the evidence itself."""
-    formats = [repr(replace(one, samples=(), origin="")) if isinstance(one, Format) else name for name, one in installed.items()]
+    formats = [
+        repr(replace(one, samples=(), origin="")) if isinstance(one, Format) else name
+        for name, one in installed.items()
+    ]
     return marks.digest([settings.hosts, settings.services, settings.parsers, formats])
 
 
@@ -157,7 +163,11 @@ def _surveyed(case: Path, settings: Settings, installed: Installed, limits: evid
     kept = _kept_plans(case, {task.plan.source_id for task in tasks}, installed)
     plans = {task.plan.source_id: task.plan.to_json() for task in tasks}
     store.write_json(case / "plan.json", {**kept, **plans})
-    custody = {**_custody(walk), "fingerprint": _fingerprint(case, settings), "read_with": _read_with(settings, installed)}
+    custody = {
+        **_custody(walk),
+        "fingerprint": _fingerprint(case, settings),
+        "read_with": _read_with(settings, installed),
+    }
     store.write_json(case / "evidence.json", custody)
     return _Work(tuple(tasks), tuple(walk.custody["skipped"]), settings)
 
@@ -204,8 +214,9 @@ def _build(case: Path, work: _Work, installed: Installed, workers: int, progress
     with ThreadPoolExecutor(workers) as pool:
         for done in _read(case, todo, work.settings, installed, pool, workers):
             store.commit(case, done)
-            for one in done if progress else ():
-                progress(one["paths"][0], one["size_bytes"])
+            for one in done:
+                if progress is not None:
+                    progress(one["paths"][0], one["size_bytes"])
     return changed or bool(todo)
 
 
@@ -220,11 +231,17 @@ def _drop_outdated(case: Path, work: _Work) -> bool:
     return dropped
 
 
-def _brought_up(case: Path, name: str, batch: list[dict[str, Any]], tasks: Mapping[str, Task], installed: Installed) -> bool:
+def _brought_up(
+    case: Path, name: str, batch: list[dict[str, Any]], tasks: Mapping[str, Task], installed: Installed
+) -> bool:
     """Bring a committed batch up to its plan: times, paths, place."""
     mine = {one["source_id"]: tasks[one["source_id"]] for one in batch if one["source_id"] in tasks}
     told = [{**one, **_renewed(one, mine.get(one["source_id"]))} for one in batch]
-    late = {key for key, task in mine.items() if marks.timed_as(task.plan) != next(o for o in batch if o["source_id"] == key)["timed_as"]}
+    late = {
+        key
+        for key, task in mine.items()
+        if marks.timed_as(task.plan) != next(o for o in batch if o["source_id"] == key)["timed_as"]
+    }
     told = redate(case, told, {key: mine[key] for key in late}, installed) if late else told
     if told == batch:
         return False
@@ -239,7 +256,12 @@ def _renewed(one: Mapping[str, Any], task: Task | None) -> dict[str, Any]:
 
 
 def _read(
-    case: Path, todo: Sequence[tuple[Task, ...]], settings: Settings, installed: Installed, pool: ThreadPoolExecutor, workers: int
+    case: Path,
+    todo: Sequence[tuple[Task, ...]],
+    settings: Settings,
+    installed: Installed,
+    pool: ThreadPoolExecutor,
+    workers: int,
 ) -> Iterator[list[dict[str, Any]]]:
     """Read batches in the order of the evidence, a few in flight; give what is to be committed of each."""
     arguments = evidence.ordered(settings.evidence)
@@ -268,7 +290,9 @@ def _read(
 def _checked(data: bytes, task: Task) -> bytes:
     """Make sure that a source is what the survey saw."""
     if len(data) != task.size:
-        raise SourceError("the evidence changed while it was read", at=task.plan.path, hint="copy it first, then run again")
+        raise SourceError(
+            "the evidence changed while it was read", at=task.plan.path, hint="copy it first, then run again"
+        )
     return data
 
 

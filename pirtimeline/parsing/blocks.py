@@ -19,7 +19,13 @@ from pirtimeline.parsing.plugin import Format
 from pirtimeline.parsing.splitting import Block, first_event
 from pirtimeline.schema import STRUCTURE, UNRECOGNISED
 
-_PLACE = {"byte_offset": pl.UInt64, "byte_length": pl.UInt64, "line": pl.UInt64, "line_count": pl.UInt32, "_block": pl.UInt32}
+_PLACE = {
+    "byte_offset": pl.UInt64,
+    "byte_length": pl.UInt64,
+    "line": pl.UInt64,
+    "line_count": pl.UInt32,
+    "_block": pl.UInt32,
+}
 
 _TIME = ("timestamp_text", *times.FIELDS)
 _OBSERVED = {name: f"_observed_{name.lstrip('_')}" for name in _TIME}
@@ -34,7 +40,9 @@ def parse(block: Block, plan: SourcePlan) -> pl.DataFrame:
     if lead == 0:
         return parse_many([block.data], plan.formats, encoding=plan.encoding, newline=plan.newline)
     lead = len(block.data) if lead is None else lead
-    event = pl.DataFrame({"byte_offset": [0], "byte_length": [lead], "line": [0], "line_count": [0], "_block": [0]}, schema=_PLACE)
+    event = pl.DataFrame(
+        {"byte_offset": [0], "byte_length": [lead], "line": [0], "line_count": [0], "_block": [0]}, schema=_PLACE
+    )
     before = pieces.of_text(block.data, pieces.runs(block.data, 0, lead, plan.encoding), event, plan.encoding)
     before = before.with_columns(_piece_of=pl.lit(pieces.OPEN, pl.Int64))
     if lead == len(block.data):
@@ -65,17 +73,18 @@ def parse_many(
         `_replaced` counts bytes of the blocks that did not decode.
     """
     if uses and uses[0].format.options.get("framing") == structures.ELEMENTS:
-        tables = [_elements(block, uses[0], encoding).with_columns(_block=pl.lit(n, pl.UInt32)) for n, block in enumerate(blocks)]
+        tables = [
+            _elements(block, uses[0], encoding).with_columns(_block=pl.lit(n, pl.UInt32))
+            for n, block in enumerate(blocks)
+        ]
         return pl.concat(tables, how="diagonal_relaxed")
     joined, breaks, bases, closed = _joined(blocks, encoding, newline)
     lines = lines_of(joined, encoding, newline)
     at = np.searchsorted(lines.offsets, bases[:-1]) if breaks else np.zeros(1, np.int64)
     framed = frame(lines, [use.format for use in uses], at)
     place = framed.table()
-    if breaks:
-        place = _unjoined(place, bases, at, closed)
-    else:
-        place = place.with_columns(pl.lit(0, pl.UInt32).alias("_block"))
+    alone = place.with_columns(pl.lit(0, pl.UInt32).alias("_block"))
+    place = _unjoined(place, bases, at, closed) if breaks else alone
     table = pl.concat([place, rows(framed, uses)], how="horizontal").with_columns(
         pl.lit(lines.replaced, pl.Int64).alias("_replaced")
     )
@@ -132,14 +141,20 @@ def _source_size(piece: bytes, encoding: str) -> int:
     return len(piece.decode(UTF8).encode(encoding, "replace"))
 
 
-def _read_elements(texts: pl.Series, structure: np.ndarray[tuple[int], np.dtype[np.bool_]], use: FormatUse) -> pl.DataFrame:
+def _read_elements(
+    texts: pl.Series, structure: np.ndarray[tuple[int], np.dtype[np.bool_]], use: FormatUse
+) -> pl.DataFrame:
     mine = np.flatnonzero(~structure)
-    table = structured.read(texts.gather(mine), use.format).with_columns(pl.Series("_row", mine), parser=pl.lit(use.format.name))
+    table = structured.read(texts.gather(mine), use.format).with_columns(
+        pl.Series("_row", mine), parser=pl.lit(use.format.name)
+    )
     good = table["_reject"].is_null()
     told = table.filter(~good).select("_row", reject_reason="_reject")
     rejects = told.with_columns(texts.gather(told["_row"]).alias("message"), parser=pl.lit(UNRECOGNISED))
     kept = _opened(table.filter(good).drop("_reject"), use)
-    blank = pl.DataFrame({"_row": np.flatnonzero(structure)}, schema={"_row": pl.Int64}).with_columns(parser=pl.lit(STRUCTURE))
+    blank = pl.DataFrame({"_row": np.flatnonzero(structure)}, schema={"_row": pl.Int64}).with_columns(
+        parser=pl.lit(STRUCTURE)
+    )
     found = [one for one in (kept, rejects, blank) if one.height]
     return pl.concat(found, how="diagonal_relaxed").sort("_row").drop("_row") if found else pl.DataFrame()
 
@@ -205,12 +220,20 @@ def _read(framed: Framed, mine: Offsets, one: Format) -> pl.DataFrame:
         return structured.read(framed.texts(mine).str.strip_chars_end("\r\n"), one)
     table = columns.read(framed, mine, one)
     reason = f"it opens like {one.name}, but none of its patterns reads it"
-    return table.with_columns(pl.when(pl.col("_pattern").is_null()).then(pl.lit(reason)).alias("_reject")).drop("_pattern")
+    return table.with_columns(pl.when(pl.col("_pattern").is_null()).then(pl.lit(reason)).alias("_reject")).drop(
+        "_pattern"
+    )
 
 
-def _unread(framed: Framed, which: np.ndarray[tuple[int], np.dtype[np.bool_]], name: str, reason: str | None) -> pl.DataFrame:
+def _unread(
+    framed: Framed, which: np.ndarray[tuple[int], np.dtype[np.bool_]], name: str, reason: str | None
+) -> pl.DataFrame:
     mine = np.flatnonzero(which)
-    texts = framed.texts(mine).str.strip_chars_end("\r\n") if name == UNRECOGNISED else pl.Series([None] * len(mine), dtype=pl.String)
+    texts = (
+        framed.texts(mine).str.strip_chars_end("\r\n")
+        if name == UNRECOGNISED
+        else pl.Series([None] * len(mine), dtype=pl.String)
+    )
     return pl.DataFrame({"_row": mine, "message": texts}).with_columns(
         pl.lit(name).alias("parser"), pl.lit(reason, pl.String).alias("reject_reason")
     )
@@ -222,7 +245,9 @@ def _opened(outer: pl.DataFrame, use: FormatUse) -> pl.DataFrame:
         return outer
     texts = outer[use.format.envelope].fill_null("")
     headers = framed_texts(texts)
-    process = outer["process_name"] if "process_name" in outer.columns else pl.Series([None] * outer.height, dtype=pl.String)
+    process = (
+        outer["process_name"] if "process_name" in outer.columns else pl.Series([None] * outer.height, dtype=pl.String)
+    )
     which = openings(headers.headers(np.arange(headers.height)), [inner.format for inner in use.inner], process)
     found = [outer.filter(pl.Series(which == REJECT))]
     for place, inner in enumerate(use.inner):
@@ -237,7 +262,9 @@ def _within(outer: pl.DataFrame, texts: pl.Series, envelope: str, inner: FormatU
     framed = framed_texts(texts)
     read = _read(framed, np.arange(framed.height), inner.format)
     kept = read["_reject"].is_null()
-    read = read.drop("_reject").with_columns(parser=pl.lit(inner.format.name), _row=pl.int_range(pl.len(), dtype=pl.Int64))
+    read = read.drop("_reject").with_columns(
+        parser=pl.lit(inner.format.name), _row=pl.int_range(pl.len(), dtype=pl.Int64)
+    )
     read = _opened(read, inner)
     merged = _merged(outer, read.drop("_row"), envelope)
     return pl.concat([merged.filter(kept), outer.filter(~kept)], how="diagonal").sort("_row")

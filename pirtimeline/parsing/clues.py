@@ -46,7 +46,9 @@ def clue_events(pieces: Sequence[Piece]) -> pl.DataFrame:
     whole = [_from_line(*piece) for piece in pieces]
     tables = [table for group in _groups(whole) for table in _read(group)]
     table = pl.concat(tables, how="diagonal_relaxed") if tables else pl.DataFrame(schema=COLUMNS)
-    return table.select(_or_null(table, name, dtype) for name, dtype in COLUMNS.items()).sort("source_id", "byte_offset")
+    return table.select(_or_null(table, name, dtype) for name, dtype in COLUMNS.items()).sort(
+        "source_id", "byte_offset"
+    )
 
 
 def _from_line(plan: SourcePlan, offset: int, data: bytes) -> Piece:
@@ -83,12 +85,16 @@ def _read(group: Sequence[Piece]) -> Iterator[pl.DataFrame]:
     plan = group[0][0]
     table = parse_many([data for _, _, data in group], plan.formats, encoding=plan.encoding, newline=plan.newline)
     table = table.filter(~pl.col("parser").is_in([UNRECOGNISED, STRUCTURE]) & pl.col("_piece_of").is_null())
-    places = pl.DataFrame({
-        "_block": pl.Series(range(len(group)), dtype=pl.UInt32),
-        "source_id": [plan.source_id for plan, _, _ in group],
-        "_base": pl.Series([offset for _, offset, _ in group], dtype=pl.UInt64),
-    })
-    placed = table.join(places, on="_block", how="left", maintain_order="left").with_columns(pl.col("byte_offset") + pl.col("_base"))
+    places = pl.DataFrame(
+        {
+            "_block": pl.Series(range(len(group)), dtype=pl.UInt32),
+            "source_id": [plan.source_id for plan, _, _ in group],
+            "_base": pl.Series([offset for _, offset, _ in group], dtype=pl.UInt64),
+        }
+    )
+    placed = table.join(places, on="_block", how="left", maintain_order="left").with_columns(
+        pl.col("byte_offset") + pl.col("_base")
+    )
     yield _clues(placed) if "timestamp_text" in placed.columns else placed.select("source_id", "byte_offset")
 
 
@@ -99,8 +105,15 @@ def _clues(table: pl.DataFrame) -> pl.DataFrame:
         return table.rename(names).select(name for name in COLUMNS if name in [*names.values(), *table.columns])
     beside = pl.col("_observed_local").is_not_null() & pl.col("_offset_s").is_not_null()
     epoch = pl.when(beside).then(pl.col("_local").dt.epoch("us") - pl.col("_offset_s").cast(pl.Int64) * 1_000_000)
-    shown = [pl.when(beside).then(pl.col(f"_observed{theirs}")).otherwise(pl.col(theirs)).alias(ours) for theirs, ours in names.items()]
-    kept = [name for name in ("source_id", "byte_offset", "timestamp_text", "trace_id", "host_name") if name in table.columns]
+    shown = [
+        pl.when(beside).then(pl.col(f"_observed{theirs}")).otherwise(pl.col(theirs)).alias(ours)
+        for theirs, ours in names.items()
+    ]
+    kept = [
+        name
+        for name in ("source_id", "byte_offset", "timestamp_text", "trace_id", "host_name")
+        if name in table.columns
+    ]
     return table.select(*kept, *shown, epoch.alias("epoch_us"))
 
 

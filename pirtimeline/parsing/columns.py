@@ -1,4 +1,4 @@
-"""Event texts to columns: what a format's patterns say of each event, typed, with its time as text and as it stands.
+"""Event texts to columns: what a format's patterns say of each event, typed, with its time as text.
 
 Group names are columns. A group `<column>__<unit>` is converted: `duration_ms__s`, `jvm_heap_before_bytes__MiB`,
 `severity_text__pri` (syslog's number). Several groups may fill one column: `user_name` and `user_name__2`, or two units;
@@ -18,6 +18,7 @@ from pirtimeline.parsing import levels, times
 from pirtimeline.parsing.framing import Framed, framed_texts
 from pirtimeline.parsing.lines import Offsets
 from pirtimeline.parsing.plugin import Format, Pattern
+from pirtimeline.parsing.structured import in_utc
 from pirtimeline.schema import EVENT_COLUMNS, SEVERITY
 
 OWN_TYPES: Mapping[str, pl.DataType] = {
@@ -91,7 +92,7 @@ def _by_pattern(framed: Framed, rows: Offsets, one: Format) -> Iterator[pl.DataF
         mine = left if matched.all() else left[matched]
         if len(mine):
             headers = headers if matched.all() else headers.filter(matched)
-            yield _groups(framed, rows[mine], headers, pattern).with_columns(
+            yield _groups(framed, rows[mine], headers, pattern, one.zone).with_columns(
                 pl.Series("_row", mine), pl.lit(place, pl.Int16).alias("_pattern")
             )
         left = left[~matched]
@@ -101,12 +102,14 @@ def _by_pattern(framed: Framed, rows: Offsets, one: Format) -> Iterator[pl.DataF
         )
 
 
-def _groups(framed: Framed, rows: Offsets, headers: pl.Series, pattern: Pattern) -> pl.DataFrame:
+def _groups(framed: Framed, rows: Offsets, headers: pl.Series, pattern: Pattern, zone: str) -> pl.DataFrame:
     table = headers.str.extract_groups(pattern.regex).struct.unnest()
     if "message" not in table.columns:
         table = table.with_columns(headers.alias("message"))
     table = with_rest(table, framed.rests(rows, pattern.header_lines))
-    return timed(table, pattern.time) if "timestamp_text" in table.columns else table
+    if "timestamp_text" not in table.columns:
+        return table
+    return in_utc(timed(table, pattern.time)) if zone else timed(table, pattern.time)
 
 
 def timed(table: pl.DataFrame, time: str) -> pl.DataFrame:
@@ -143,7 +146,10 @@ def _below(rests: pl.Series, messages: pl.Series) -> pl.DataFrame:
     tail = message.str.extract_groups(_TAIL)
     python = pl.col("stack_trace").str.extract_groups(_PYTHON)
     return table.select(
-        pl.when(above.str.contains(r"\S")).then(pl.format("{}\n{}", message, above)).otherwise(message).alias("message"),
+        pl.when(above.str.contains(r"\S"))
+        .then(pl.format("{}\n{}", message, above))
+        .otherwise(message)
+        .alias("message"),
         "stack_trace",
         *[
             pl.when(pl.col("stack_trace").is_not_null())
@@ -208,7 +214,9 @@ def _split_url(table: pl.DataFrame) -> pl.DataFrame:
     if "url_path" not in table.columns or "url_query" in table.columns:
         return table
     halves = pl.col("url_path").str.splitn("?", 2)
-    return table.with_columns(halves.struct.field("field_0").alias("url_path"), halves.struct.field("field_1").alias("url_query"))
+    return table.with_columns(
+        halves.struct.field("field_0").alias("url_path"), halves.struct.field("field_1").alias("url_query")
+    )
 
 
 def _severity(one: Format) -> pl.Expr:

@@ -28,7 +28,9 @@ PATH_FAVOUR = 1.5
 Matches = npt.NDArray[np.bool_]
 
 
-def detect(samples: pl.DataFrame, paths: Mapping[str, str], formats: Sequence[Format]) -> dict[str, tuple[FormatUse, ...]]:
+def detect(
+    samples: pl.DataFrame, paths: Mapping[str, str], formats: Sequence[Format]
+) -> dict[str, tuple[FormatUse, ...]]:
     """Find the formats of each source.
 
     Args:
@@ -82,18 +84,18 @@ def _bounds(source_ids: pl.Series) -> dict[str, tuple[int, int]]:
 
 def _choose(matches: Matches, formats: Sequence[Format], path: str) -> list[int]:
     """Choose formats one by one, each time the one that reads most of what is left."""
-    candidates = np.flatnonzero(matches.any(axis=0))
-    favour = {int(one): _favour(formats[one], path) for one in candidates}
+    candidates = [int(one) for one in np.flatnonzero(matches.any(axis=0))]
+    favour = {one: _favour(formats[one], path) for one in candidates}
     left = np.ones(len(matches), np.bool_)
     chosen: list[int] = []
-    while len(candidates):
-        counts = {int(one): int(matches[left, one].sum()) for one in candidates}
+    while candidates:
+        counts = {one: int(matches[left, one].sum()) for one in candidates}
         best = max(counts, key=lambda one: (counts[one] * favour[one], _weight(formats[one]), formats[one].name))
         if not counts[best]:
             break
         chosen.append(best)
         left &= ~matches[:, best]
-        candidates = np.array([one for one in candidates if one != best], np.int64)
+        candidates.remove(best)
     return chosen
 
 
@@ -162,7 +164,9 @@ def _held(text: pl.Series, opened: Matches, one: Format, bounds: Mapping[str, tu
             process = pl.col("process_name") if "process_name" in held.columns else pl.lit(None, pl.String)
             shown = held.select(pl.lit(source_id).alias("source_id"), text=pl.col(one.envelope), process=process)
             tables.append(shown.drop_nulls("text"))
-    return pl.concat(tables) if tables else pl.DataFrame(schema=dict.fromkeys(("source_id", "text", "process"), pl.String))
+    return (
+        pl.concat(tables) if tables else pl.DataFrame(schema=dict.fromkeys(("source_id", "text", "process"), pl.String))
+    )
 
 
 def _detect_inner(held: pl.DataFrame, every: Sequence[Format], depth: int) -> dict[str, tuple[FormatUse, ...]]:
@@ -181,5 +185,3 @@ def _detect_inner(held: pl.DataFrame, every: Sequence[Format], depth: int) -> di
         + tuple(FormatUse(one) for one in kinds.get(source_id, ()))
         for source_id, places in chosen.items()
     }
-
-

@@ -30,6 +30,7 @@ KEYS: Mapping[str, Mapping[str, type]] = {
         "starts": str,
         "continues": str,
         "inner": str,
+        "zone": str,
         "envelope": dict,
         "pattern": list,
         "sample": list,
@@ -178,6 +179,7 @@ def _format(told: Mapping[str, Any], name: str, origin: str) -> Format:
         starts=told.get("starts", ""),
         continues=told.get("continues", CONTINUES),
         inner=told.get("inner", ""),
+        zone=told.get("zone", ""),
         envelope=told.get("envelope", {}).get("inner", ""),
         severity=told.get("severity", {}),
         fields=told.get("fields", {}),
@@ -257,7 +259,7 @@ def _kind_faults(told: Mapping[str, Any]) -> Iterator[Fault]:
         yield Fault(f"unknown kind {kind!r}", key="kind", hint=f"one of {', '.join(KINDS)}")
     if kind == "lines" and not told.get("pattern"):
         yield Fault("no pattern: a format of lines needs one", hint="add [[pattern]] with regex = '^…' and time = '…'")
-    if kind != "lines" and not told.get("pattern") and not told.get("starts"):
+    if kind in ("json", "csv", "logfmt", "xml") and not told.get("pattern") and not told.get("starts"):
         hint = "add [[pattern]] with a regex for what only its events hold: regex = '\"kibana\\.alert'"
         yield Fault(f"no pattern: any {kind} would be taken for this format", hint=hint)
     if kind == "lines" and told.get("fields"):

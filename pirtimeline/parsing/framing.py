@@ -166,7 +166,8 @@ def _above(opened: Places, breaks: Offsets) -> Places:
 
 
 def _blank(text: pl.Series) -> npt.NDArray[np.bool_]:
-    return (~text.str.contains(r"[^\s\x00\x{FEFF}]")).to_numpy()
+    blank: npt.NDArray[np.bool_] = (~text.str.contains(r"[^\s\x00\x{FEFF}]")).to_numpy()
+    return blank
 
 
 def _padding(lines: Lines) -> npt.NDArray[np.bool_]:

@@ -124,10 +124,15 @@ def _use_from_json(told: str | Mapping[str, Any], installed: Mapping[str, Format
 def _named(name: str, installed: Mapping[str, Format | Parser]) -> Format:
     found = installed.get(name)
     if not isinstance(found, Format):
-        raise CaseError(f"the plan uses the format {name!r}, which is not installed", at="plan.json", hint="install it, or name its folder with --parsers")
+        raise CaseError(
+            f"the plan uses the format {name!r}, which is not installed",
+            at="plan.json",
+            hint="install it, or name its folder with --parsers",
+        )
     return found
 
 
 def _format_from_json(told: Mapping[str, Any]) -> Format:
-    rest = {key: tuple(value) if isinstance(value, list) else value for key, value in told.items() if key != "patterns"}
+    said = {key: value for key, value in told.items() if key != "patterns"}
+    rest: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in said.items()}
     return Format(**rest, patterns=tuple(Pattern(**one) for one in told["patterns"]))

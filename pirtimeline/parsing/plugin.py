@@ -12,7 +12,9 @@ from typing import BinaryIO, Protocol, runtime_checkable
 
 import polars as pl
 
-CONTINUES = r"^(?:\s|$|Caused by:|\.\.\. \d+ more|(?:[a-z_$][\w$]*\.)+[A-Z][\w$]*(?:Exception|Error|Throwable|Failure)\b)"
+CONTINUES = (
+    r"^(?:\s|$|Caused by:|\.\.\. \d+ more|(?:[a-z_$][\w$]*\.)+[A-Z][\w$]*(?:Exception|Error|Throwable|Failure)\b)"
+)
 """Lines that by default belong to the event above: indented, blank, or part of a stack trace."""
 
 KINDS = ("lines", "json", "csv", "logfmt", "w3c", "cef", "leef", "xml")
@@ -49,7 +51,8 @@ class Format:
     that have keys; `columns` types the format's own columns (`string`, `int`, `float`, `bool`, `time`); `options` say
     what a kind has to know of a file: for `csv` and `w3c` the `header` line as it stands and the `delimiter`.
     `inner` marks a format that only stands within an envelope: a regex that the envelope's `process_name` must match.
-    `origin` is the file that declares it, for messages.
+    `zone` is `UTC` where the format's own specification says that its times are; what a format leaves open is settled
+    by the clock. `origin` is the file that declares it, for messages.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Format:
     continues: str = CONTINUES
     envelope: str = ""
     inner: str = ""
+    zone: str = ""
     severity: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)

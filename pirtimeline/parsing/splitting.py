@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Protocol
 
 import numpy as np
 
@@ -22,6 +22,13 @@ LOOK = 1 << 20
 """Bytes that are looked through at a time for an event's first line."""
 
 
+class Readable(Protocol):
+    """What can be read forward."""
+
+    def read(self, size: int, /) -> bytes:
+        """Read up to `size` bytes, none at the end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """A run of a source's bytes; `within` says that it begins inside an event that began before it."""
@@ -31,7 +38,7 @@ class Block:
     within: bool = False
 
 
-def blocks(stream: BinaryIO, plan: SourcePlan) -> Iterator[Block]:
+def blocks(stream: Readable, plan: SourcePlan) -> Iterator[Block]:
     """Cut a source into blocks, never holding more than two of them.
 
     An event that is longer than a block is cut where it is: the next block then begins `within` it. A source whose
@@ -56,7 +63,7 @@ def blocks(stream: BinaryIO, plan: SourcePlan) -> Iterator[Block]:
         yield Block(offset, held, within)
 
 
-def _read(stream: BinaryIO, count: int) -> bytes:
+def _read(stream: Readable, count: int) -> bytes:
     pieces = []
     while count > 0 and (piece := stream.read(count)):
         pieces.append(piece)

@@ -35,7 +35,8 @@ def read(texts: pl.Series, one: Format) -> pl.DataFrame:
     table = table.with_columns(severity=_severity(one, table.columns))
     if "timestamp_text" not in table.columns:
         return table.drop("_time", "_severity", strict=False)
-    return timed(table).drop("_time", "_severity", strict=False)
+    dated = timed(table).drop("_time", "_severity", strict=False)
+    return in_utc(dated) if one.zone or one.kind == "w3c" else dated
 
 
 def _severity(one: Format, there: Sequence[str]) -> pl.Expr:
@@ -59,10 +60,15 @@ def timed(table: pl.DataFrame) -> pl.DataFrame:
     if len(names) == 1:
         return times.read(table, names[0])
     rows = table.with_row_index("_at")
-    read = [
-        times.read(rows.filter(pl.col("_time") == name).select("_at", "timestamp_text"), name) for name in names
-    ]
+    read = [times.read(rows.filter(pl.col("_time") == name).select("_at", "timestamp_text"), name) for name in names]
     if not read:
         return table.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in times.FIELDS.items())
     found = pl.concat(read).drop("timestamp_text")
     return rows.join(found, on="_at", how="left", maintain_order="left").drop("_at")
+
+
+def in_utc(table: pl.DataFrame) -> pl.DataFrame:
+    """Say of times without an offset that they are UTC, as the format's own specification has it."""
+    bare = pl.col("_local").is_not_null() & pl.col("_zone_word").is_null()
+    utc = pl.when(bare).then(pl.col("_offset_s").fill_null(0)).otherwise("_offset_s")
+    return table.with_columns(utc.alias("_offset_s"))

@@ -55,7 +55,9 @@ class Survey:
     plans: Mapping[str, SourcePlan]
 
 
-def survey(found: Iterable[Found], installed: Mapping[str, Format | Parser], *, forced: Sequence[tuple[str, str]] = ()) -> Survey:
+def survey(
+    found: Iterable[Found], installed: Mapping[str, Format | Parser], *, forced: Sequence[tuple[str, str]] = ()
+) -> Survey:
     """Look at every source and settle how each is read.
 
     Args:
@@ -73,11 +75,15 @@ def survey(found: Iterable[Found], installed: Mapping[str, Format | Parser], *, 
     formats = [one for one in installed.values() if isinstance(one, Format)]
     paths = {source_id: one.paths[0] for source_id, one in looked.items()}
     uses = detect(samples, paths, formats) if samples.height else {}
-    plans = {source_id: _forced(_plan(one, uses.get(source_id, ())), forced, installed) for source_id, one in looked.items()}
+    plans = {
+        source_id: _forced(_plan(one, uses.get(source_id, ())), forced, installed) for source_id, one in looked.items()
+    }
     return Survey(tuple(looked.values()), _inferred(looked, plans))
 
 
-def _sampled(found: Iterable[Found], installed: Mapping[str, Format | Parser], looked: dict[str, Looked]) -> Iterable[Sampled]:
+def _sampled(
+    found: Iterable[Found], installed: Mapping[str, Format | Parser], looked: dict[str, Looked]
+) -> Iterable[Sampled]:
     """Note each source as it passes, and give the samples of those that are text and new."""
     parsers = [one for one in installed.values() if not isinstance(one, Format)]
     for one in found:
@@ -95,7 +101,9 @@ def _look(found: Found, parsers: Sequence[Parser]) -> Looked:
     head = found.samples[0][1][:SNIFF] if found.samples else b""
     parser = next((one.name for one in parsers if one.sniff(head, source.path)), "")
     encoding = encoding_of(head)
-    return Looked(source, (source.path,), source.mtime, encoding, newline_of(head, encoding), parser, _ends(found.samples))
+    return Looked(
+        source, (source.path,), source.mtime, encoding, newline_of(head, encoding), parser, _ends(found.samples)
+    )
 
 
 def _also_at(known: Looked, again: Source) -> Looked:
@@ -130,7 +138,9 @@ def _plan(one: Looked, uses: tuple[FormatUse, ...]) -> SourcePlan:
     )
 
 
-def _forced(plan: SourcePlan, forced: Sequence[tuple[str, str]], installed: Mapping[str, Format | Parser]) -> SourcePlan:
+def _forced(
+    plan: SourcePlan, forced: Sequence[tuple[str, str]], installed: Mapping[str, Format | Parser]
+) -> SourcePlan:
     """Read a source by the format that the analyst named for it; the last glob that matches wins.
 
     Raises:
@@ -178,7 +188,10 @@ def _named_hosts(events: pl.DataFrame) -> dict[str, str]:
 def _date_orders(events: pl.DataFrame) -> dict[str, str]:
     """Decide for each source how its dates of bare numbers are read."""
     bare = events.filter(pl.col("ambiguous").is_not_null())
-    found = {key: times.date_order(table["timestamp_text"]) for (key,), table in bare.partition_by("source_id", as_dict=True, maintain_order=True).items()}
+    found = {
+        key: times.date_order(table["timestamp_text"])
+        for (key,), table in bare.partition_by("source_id", as_dict=True, maintain_order=True).items()
+    }
     return {str(key): order for key, order in found.items() if order}
 
 
