@@ -348,3 +348,10 @@ def test_lines_that_may_hold_an_object() -> None:
     lines = pl.DataFrame({"t": ['{"a":1}', "{}", "{ }", "{x}", "a", '["a"]', "{"]})
     assert lines.select(looks_like(pl.col("t"))).to_series().to_list() == [True, True, True, False, False, False, True]
     assert lines.select(with_prefix(pl.lit('x=1 {"a":1}')).struct.field("prefix")).item(0, 0) == "x=1 "
+
+
+def test_two_objects_in_one_text_are_refused_also_where_their_neighbours_would_complete_them() -> None:
+    texts = ['{"a":1}'] * 400 + ['{"a":1},{"b":2}', '{"a":[{"x":1}', '{"y":2}]}', '{"a":\n"b\nc"}', '{"a"\n:1\n}']
+    frame = read(pl.Series(texts), PLAIN)
+    assert frame["_reject"].is_not_null().arg_true().to_list() == [400, 401, 402]
+    assert frame["extra"].to_list()[-2:] == ['{"a":"b\\u000ac"}', '{"a":1}']

@@ -6,8 +6,10 @@ become columns (`pairs`), and what is left of the text is `extra`, with every va
 
 from __future__ import annotations
 
+import io
 import json
 import re
+from itertools import pairwise
 from typing import NamedTuple, NoReturn
 
 import numpy as np
@@ -15,7 +17,7 @@ import numpy.typing as npt
 import polars as pl
 
 from pirtimeline.parsing.fields import field_map, known
-from pirtimeline.parsing.json_tokens import Bytes, Ints, Tokens, select, tokens, value_ends, without
+from pirtimeline.parsing.json_tokens import Bytes, Ints, Names, Tokens, in_order, tokens, value_ends, views, without
 from pirtimeline.parsing.pairs import assign
 from pirtimeline.parsing.plugin import Format
 from pirtimeline.parsing.values import ARRAY, LITERAL, NULL, NUMBER, OBJECT, TEXT
@@ -83,63 +85,77 @@ def read(texts: pl.Series, one: Format) -> pl.DataFrame:
 
 def _read_valid(objects: pl.Series, one: Format) -> pl.DataFrame:
     """Read texts that each are a valid object on one line."""
+    table = field_map(one)
+    names = Names(lambda name: known(table, name))
+    steps = _steps(objects)
+    parts = [_part(objects[at : at + step], names, one) for at, step in steps]
+    shifted = [part.pairs.with_columns(pl.col("row") + at) for part, (at, _) in zip(parts, steps, strict=True)]
+    pairs = pl.concat([_NO_PAIRS, *shifted])
+    columns, used = assign(pairs, names.wanted, len(objects), one)
+    bounds = np.cumsum([0, *(part.pairs.height for part in parts)])
+    extras = [_left(part, used[begin:end]) for part, (begin, end) in zip(parts, pairwise(bounds), strict=True)]
+    return columns.with_columns(pl.concat([pl.Series("extra", [], dtype=pl.String), *extras]))
+
+
+_STEP = 2 << 20
+"""Bytes of text that are looked at together: what numpy makes of them stays in the processor's cache."""
+
+_NO_PAIRS = pl.DataFrame(schema={"row": pl.Int64, "value": pl.String, "form": pl.UInt8, "key": pl.Int64})
+
+
+def _steps(objects: pl.Series) -> list[tuple[int, int]]:
+    """Cut a column of texts into runs of some bytes: where each begins and how many texts it has."""
+    ends = objects.str.len_bytes().cum_sum().to_numpy()
+    cuts = np.unique(np.searchsorted(ends, np.arange(0, int(ends[-1]) if len(ends) else 0, _STEP), "left"))
+    return [(int(a), int(b - a)) for a, b in pairwise(np.unique(np.append(cuts, len(objects)))) if b > a]
+
+
+class _Part(NamedTuple):
+    """Some of the texts, their keys, and the pairs of known keys with values that can fill a column."""
+
+    found: Tokens
+    keys: Ints
+    ends: Ints
+    pairs: pl.DataFrame
+
+
+def _part(objects: pl.Series, names: Names, one: Format) -> _Part:
     data, bounds = _bytes(objects)
     found = tokens(data, bounds)
-    table = field_map(one)
-    keys, key, names = select(found, lambda name: known(table, name))
-    values = _values(objects, found, keys)
-    told = np.flatnonzero(_wanted(values["form"].to_numpy(), one))
-    pairs = values[told].with_columns(key=key[told])
-    columns, used = assign(pairs, names, len(objects), one)
-    return columns.with_columns(without(found, keys[told[used]]).alias("extra"))
+    key = names.of(found)
+    wanted = np.flatnonzero(key >= 0)
+    form = _FORMS[data[found.value[wanted]]]
+    told = (form != NULL) & ((form != OBJECT) | bool(one.columns))
+    keys = in_order(found, wanted[told])
+    form = _FORMS[data[found.value[keys]]]
+    quote = (form == TEXT).astype(np.int64)
+    starts, ends = found.value[keys] + quote, value_ends(found, keys) - quote
+    values = views(data, starts, ends - starts)
+    escaped = np.flatnonzero(
+        (form == TEXT) & (np.searchsorted(found.slashes, starts) < np.searchsorted(found.slashes, ends))
+    )
+    values = values.scatter(escaped, unescaped(values.gather(escaped))) if len(escaped) else values
+    frame = pl.DataFrame({"row": found.row(keys), "value": values, "form": form, "key": key[keys]})
+    return _Part(found, keys, ends + quote, frame)
 
 
-def _wanted(form: Bytes, one: Format) -> Flags:
-    """Tell which values can fill a column at all: objects only where a format has columns of its own."""
-    wanted: Flags = (form != NULL) & ((form != OBJECT) | bool(one.columns))
-    return wanted
+def _left(part: _Part, used: Flags) -> pl.Series:
+    """Copy what the columns do not say."""
+    return without(part.found, part.keys[used], part.ends[used])
 
 
 def _bytes(objects: pl.Series) -> tuple[Bytes, Ints]:
-    """Give the bytes of texts one after the other, with 8 more behind them, and where each begins."""
+    """Give the bytes of texts one after the other, with 12 more behind them, and where each begins."""
     array = objects.to_arrow(compat_level=pl.CompatLevel.oldest())
     _, offsets, data = array.buffers()
-    bounds = (
-        np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
-        if offsets
-        else np.zeros(1, np.int64)
-    )
-    padded = np.zeros(int(bounds[-1] - bounds[0]) + 8, np.uint8)
-    if data is not None:
-        padded[:-8] = np.frombuffer(data, np.uint8)[bounds[0] : bounds[-1]]
+    bounds = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
+    padded = np.zeros(int(bounds[-1] - bounds[0]) + 12, np.uint8)
+    padded[:-12] = np.frombuffer(data, np.uint8)[bounds[0] : bounds[-1]]
     return padded, bounds - bounds[0]
 
 
 _FORMS = np.full(256, NUMBER, np.uint8)
 _FORMS[[ord(one) for one in '"tfn{[']] = (TEXT, LITERAL, LITERAL, NULL, OBJECT, ARRAY)
-
-
-def _values(objects: pl.Series, found: Tokens, keys: Ints) -> pl.DataFrame:
-    """Cut the values of keys out of their objects; strings without quotes and escapes."""
-    row = found.row(keys)
-    start = found.value[keys]
-    form = _FORMS[found.data[start]]
-    quote = (form == TEXT).astype(np.int64)
-    pieces = pl.DataFrame(
-        {
-            "row": row,
-            "at": start - found.bounds[row] + quote,
-            "size": value_ends(found, keys) - start - 2 * quote,
-            "form": form,
-        }
-    )
-    raw = objects.gather(row).alias("value").to_frame().hstack(pieces)
-    cut = raw.with_columns(pl.col("value").cast(pl.Binary).bin.slice("at", "size").cast(pl.String))
-    escaped = np.flatnonzero(((cut["form"] == TEXT) & cut["value"].str.contains("\\", literal=True)).to_numpy())
-    values = cut["value"]
-    if len(escaped):
-        values = values.scatter(escaped, unescaped(values.gather(escaped)))
-    return cut.select("row", values, "form")
 
 
 def unescaped(texts: pl.Series) -> pl.Series:
@@ -179,24 +195,30 @@ def _objects(texts: pl.Series) -> _Checked:
     return _Checked(bare, reasons)
 
 
-_NOTHING = pl.Struct({"\x01": pl.Null()})
-"""A type that lets Polars check an object without keeping any of it."""
+_NOTHING = {"\x01": pl.Null()}
+"""A schema that lets Polars check objects without keeping any of them."""
 
 _FEW = 256
 
 
 def _valid(texts: pl.Series) -> Flags:
     """Tell which texts are valid JSON: all at once by simdjson, and where that stumbles, in ever smaller pieces."""
-    if not len(texts):
-        return np.zeros(0, np.bool_)
-    try:
-        texts.str.json_decode(_NOTHING)
+    if len(texts) <= _FEW:
+        return np.array([not _fault(text) for text in texts.to_list()], np.bool_)
+    if _all_valid(texts):
         return np.ones(len(texts), np.bool_)
-    except pl.exceptions.ComputeError:
-        if len(texts) <= _FEW:
-            return np.array([not _fault(text) for text in texts.to_list()], np.bool_)
     step = max(_FEW, -(-len(texts) // 16))
     return np.concatenate([_valid(texts[at : at + step]) for at in range(0, len(texts), step)])
+
+
+def _all_valid(texts: pl.Series) -> bool:
+    """Check texts as the lines of one file; a line end within a text, which only a string may not hold, as a tab."""
+    lines = texts.str.replace_all("\n", "\t", literal=True) if texts.str.contains("\n", literal=True).any() else texts
+    _, _, data = (lines + "\n").to_arrow(compat_level=pl.CompatLevel.oldest()).buffers()
+    try:
+        return pl.read_ndjson(io.BytesIO(data), schema=_NOTHING).height == len(texts)
+    except pl.exceptions.ComputeError:
+        return False
 
 
 def _fault(text: str) -> str:

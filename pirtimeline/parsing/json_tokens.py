@@ -8,7 +8,7 @@ decoded, so that what is copied from the text stays as it was logged: 1.10, and 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -35,7 +35,7 @@ class Tokens:
     `data` holds the objects one after the other, `bounds` where each begins and the last ends. `opens`/`closes` are
     the quotes of every string, `string` tells which string a key is; `value` is where its value begins; `parent` is
     the key whose value holds it, -1 outermost; `level` slices the keys by depth; `ends[d]` are the closing brackets
-    that lead back to depth `d`.
+    that lead back to depth `d`; `slashes` are the backslashes.
     """
 
     data: Bytes
@@ -47,6 +47,7 @@ class Tokens:
     parent: Ints
     level: tuple[slice, ...]
     ends: tuple[Ints, ...]
+    slashes: Ints
 
     def start(self, keys: Ints) -> Ints:
         """Give the place of the opening quote of keys."""
@@ -61,10 +62,11 @@ def tokens(data: Bytes, bounds: Ints) -> Tokens:
     """Find the keys of valid JSON objects that stand one after the other without anything between them.
 
     Args:
-        data: the objects, with 8 more bytes behind them.
+        data: the objects, with 12 more bytes behind them.
         bounds: where each object begins, and where the last one ends.
     """
-    marks = _quotes(data)
+    slashes = np.flatnonzero(data == _BACKSLASH)
+    marks = _quotes(data, slashes)
     opens, closes = marks[0::2], marks[1::2]
     after = _skip_blank(data, closes + 1)
     string = np.flatnonzero(data[after] == _COLON)
@@ -72,13 +74,14 @@ def tokens(data: Bytes, bounds: Ints) -> Tokens:
     brackets = _brackets(data, marks)
     depth = np.cumsum(np.where(data[brackets] & 2, 1, -1))
     at = depth[np.searchsorted(brackets, opens[string]) - 1]
-    return _levels(data, bounds, (opens, closes, string, value, at), brackets, depth)
+    return _levels((data, bounds, slashes), (opens, closes, string, value, at), brackets, depth)
 
 
 def _levels(
-    data: Bytes, bounds: Ints, found: tuple[Ints, Ints, Ints, Ints, Ints], brackets: Ints, depth: Ints
+    source: tuple[Bytes, Ints, Ints], found: tuple[Ints, Ints, Ints, Ints, Ints], brackets: Ints, depth: Ints
 ) -> Tokens:
     """Keep the keys that nest in nothing but objects, and tell each the key that holds it."""
+    data, bounds, slashes = source
     opens, closes, string, value, at = found
     opening = (data[brackets] & 2) > 0
     kept: list[Ints] = []
@@ -102,7 +105,7 @@ def _levels(
     stops = np.cumsum([0, *map(len, kept)])
     slices = tuple(slice(int(a), int(b)) for a, b in pairwise(stops))
     parent = np.concatenate(parents) if parents else np.zeros(0, np.int64)
-    return Tokens(data, bounds, opens, closes, string[keys], value[keys], parent, slices, tuple(ends))
+    return Tokens(data, bounds, opens, closes, string[keys], value[keys], parent, slices, tuple(ends), slashes)
 
 
 def _held(mine: Ints, container: Ints, above: Ints, value: Ints) -> tuple[Ints, Ints]:
@@ -113,9 +116,9 @@ def _held(mine: Ints, container: Ints, above: Ints, value: Ints) -> tuple[Ints, 
     return mine[held], at[held]
 
 
-def _quotes(data: Bytes) -> Ints:
+def _quotes(data: Bytes, slashes: Ints) -> Ints:
+    """Find the quotes that open and close strings: those behind an even run of backslashes."""
     quote = data == _QUOTE
-    slashes = np.flatnonzero(data == _BACKSLASH)
     if slashes.size:
         first = np.flatnonzero(np.diff(slashes, prepend=-2) != 1)
         length = np.diff(first, append=slashes.size)
@@ -195,23 +198,46 @@ def _mixed(hashes: Hashes, word: Hashes) -> Hashes:
     return mixed ^ (mixed >> np.uint64(29))
 
 
-def select(found: Tokens, wanted: Callable[[str], bool]) -> tuple[Ints, Ints, list[str]]:
-    """Find the keys whose dotted path is wanted.
+@dataclass(slots=True)
+class Names:
+    """The dotted paths met so far, by their hashes: which of them are wanted, and their place in `wanted`."""
 
-    Returns:
-        Places of the keys in order of the text, for each the place of its path in the list of paths, and that list.
-    """
-    hashes = paths(found)
-    first = pl.DataFrame({"hash": hashes}).with_row_index("at").unique("hash", keep="first").sort("at")
-    named = [(key, name) for key in first["at"].to_list() if wanted(name := path_of(found, key))]
-    if not named:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64), []
-    wanted_hashes = hashes[[key for key, _ in named]]
-    order = np.argsort(wanted_hashes)
-    at = np.minimum(np.searchsorted(wanted_hashes[order], hashes), len(order) - 1)
-    keys = np.flatnonzero(wanted_hashes[order][at] == hashes)
-    keys = keys[np.argsort(found.opens[found.string[keys]], kind="stable")] if len(found.level) > 1 else keys
-    return keys, order[at[keys]], [name for _, name in named]
+    wants: Callable[[str], bool]
+    wanted: list[str] = field(default_factory=list)
+    hashes: Hashes = field(default_factory=lambda: np.zeros(0, np.uint64))
+    places: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def of(self, found: Tokens) -> Ints:
+        """Give each key the place of its path in `wanted`, -1 where it is not."""
+        hashes = paths(found)
+        at, met = self._at(hashes)
+        if not met.all():
+            self._learn(found, hashes, np.flatnonzero(~met))
+            at, _ = self._at(hashes)
+        return self.places[at]
+
+    def _at(self, hashes: Hashes) -> tuple[Ints, Flags]:
+        if not len(self.hashes):
+            return np.zeros(len(hashes), np.int64), np.zeros(len(hashes), np.bool_)
+        at = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
+        return at, self.hashes[at] == hashes
+
+    def _learn(self, found: Tokens, hashes: Hashes, new: Ints) -> None:
+        """Take in paths that were not met before, in the order in which they come."""
+        first = pl.DataFrame({"hash": hashes[new], "at": new}).unique("hash", keep="first", maintain_order=True)
+        places = []
+        for key in first["at"].to_list():
+            name = path_of(found, key)
+            places.append(len(self.wanted) if self.wants(name) else -1)
+            self.wanted += [name] if places[-1] >= 0 else []
+        all_hashes = np.concatenate([self.hashes, first["hash"].to_numpy()])
+        order = np.argsort(all_hashes)
+        self.hashes, self.places = all_hashes[order], np.concatenate([self.places, places])[order].astype(np.int64)
+
+
+def in_order(found: Tokens, keys: Ints) -> Ints:
+    """Sort keys by their place in the text: they come level by level."""
+    return keys[np.argsort(found.start(keys), kind="stable")] if len(found.level) > 1 else keys
 
 
 def path_of(found: Tokens, key: int) -> str:
@@ -224,35 +250,68 @@ def path_of(found: Tokens, key: int) -> str:
     return name if parent < 0 else f"{path_of(found, parent)}.{name}"
 
 
-def without(found: Tokens, keys: Ints) -> pl.Series:
+def views(data: Bytes, starts: Ints, lengths: Ints) -> pl.Series:
+    """View pieces of valid UTF-8 as a String series without copying any of more than 12 bytes (Arrow's string views).
+
+    Args:
+        data: fewer than 2 GiB, with 12 more bytes behind the last piece.
+        starts: where the pieces begin.
+        lengths: their bytes.
+
+    Example:
+        >>> text = b"a long piece of text and short" + bytes(12)
+        >>> views(np.frombuffer(text, np.uint8), np.array([0, 25]), np.array([20, 5])).to_list()
+        ['a long piece of text', 'short']
+    """
+    import pyarrow as pa
+
+    words = np.ndarray((len(data) - 7,), "<u8", buffer=data, strides=(1,))
+    low = words[starts] & _MASKS[np.minimum(lengths, 8)]
+    high = words[starts + 8 - 4] >> np.uint64(32) & _MASKS[np.clip(lengths - 8, 0, 4)]
+    held = np.empty((len(starts), 2), "<u8")
+    short = lengths <= 12
+    held[:, 0] = lengths.astype(np.uint64) | (low << np.uint64(32))
+    held[:, 1] = np.where(
+        short, (low >> np.uint64(32)) | (high << np.uint64(32)), starts.astype(np.uint64) << np.uint64(32)
+    )
+    array = pa.Array.from_buffers(pa.string_view(), len(starts), [None, pa.py_buffer(held), pa.py_buffer(data)])
+    return pl.Series("value", array, dtype=pl.String)
+
+
+def without(found: Tokens, keys: Ints, ends: Ints) -> pl.Series:
     """Copy the objects without some of their keys; what loses all its keys goes too, null where nothing stays.
 
     Args:
         found: the keys of the objects.
         keys: those to leave out.
+        ends: where their values end.
     """
     gone = np.zeros(len(found.value), np.bool_)
     gone[keys] = True
-    _with_emptied(found, gone)
-    starts, ends = _cuts(found, gone)
-    return _cut(found, starts, ends)
+    emptied = _emptied(found, gone)
+    keys, ends = np.concatenate([keys, emptied]), np.concatenate([ends, value_ends(found, emptied)])
+    return _cut(found, *_cuts(found, gone, keys, ends))
 
 
-def _with_emptied(found: Tokens, gone: Flags) -> None:
-    """Mark keys too whose objects lose all that they hold."""
+def _emptied(found: Tokens, gone: Flags) -> Ints:
+    """Mark keys too whose objects lose all that they hold, and give them."""
+    emptied = [np.zeros(0, np.int64)]
     for level in reversed(found.level[1:]):
         parents = found.parent[level]
         base = int(parents.min())
         held = np.bincount(parents - base)
         lost = np.bincount(parents - base, weights=gone[level])
-        gone[base + np.flatnonzero((held > 0) & (held == lost))] = True
+        empty = base + np.flatnonzero((held > 0) & (held == lost))
+        empty = empty[~gone[empty]]
+        gone[empty] = True
+        emptied.append(empty)
+    return np.concatenate(emptied)
 
 
-def _cuts(found: Tokens, gone: Flags) -> tuple[Ints, Ints]:
+def _cuts(found: Tokens, gone: Flags, keys: Ints, ends: Ints) -> tuple[Ints, Ints]:
     """Find the bytes to leave out: each key with its value and comma, and the comma before a last key."""
-    keys = np.flatnonzero(gone)
     starts = found.start(keys)
-    ends = _skip_blank(found.data, value_ends(found, keys))
+    ends = _skip_blank(found.data, ends.copy())
     comma = found.data[ends] == _COMMA
     ends += comma
     last = _last_kept(found, gone, keys[~comma])
@@ -284,18 +343,22 @@ def _cut(found: Tokens, starts: Ints, ends: Ints) -> pl.Series:
     import pyarrow as pa
 
     total = int(found.bounds[-1])
-    if not total:
-        return pl.Series("extra", [], dtype=pl.String)
     reached = np.maximum.accumulate(ends) if len(ends) else ends
     run_starts, run_ends = np.append(0, reached), np.append(starts, total)
-    lengths = run_ends - run_starts
-    some = lengths > 0
-    run_starts, lengths = run_starts[some], lengths[some]
-    placed = np.cumsum(lengths)
-    source = np.repeat(run_starts - (placed - lengths), lengths) + np.arange(placed[-1] if len(placed) else 0)
-    run = np.searchsorted(run_starts, found.bounds, "right") - 1
-    bounds = (placed - lengths)[run] + np.minimum(found.bounds - run_starts[run], lengths[run])
-    data = pa.py_buffer(np.ascontiguousarray(found.data[source]))
-    array = pa.LargeStringArray.from_buffers(len(bounds) - 1, pa.py_buffer(bounds.astype(np.int64)), data)
-    text = pl.Series("extra", array, dtype=pl.String)
+    kept = run_ends > run_starts
+    run_starts, run_ends = _split_at(run_starts[kept], run_ends[kept], found.bounds)
+    rows = np.searchsorted(run_starts, found.bounds)
+    runs = views(found.data, run_starts, run_ends - run_starts).to_arrow(compat_level=pl.CompatLevel.newest())
+    lists = pa.LargeListArray.from_arrays(pa.array(rows, pa.int64()), runs)
+    text = pl.Series("extra", lists).list.join("")
     return text.set(text.str.contains(r"^\{\s*\}$"), None)
+
+
+def _split_at(starts: Ints, ends: Ints, bounds: Ints) -> tuple[Ints, Ints]:
+    """Split runs at the bounds of objects, so that each lies within one."""
+    inner = bounds[1:-1]
+    at = np.searchsorted(starts, inner, "right") - 1
+    inner = inner[(starts[at] < inner) & (inner < ends[at])]
+    starts = np.sort(np.concatenate([starts, inner]))
+    ends = np.sort(np.concatenate([ends, inner]))
+    return starts, ends

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pirtimeline.parsing.fields import FieldMap, Target, field_map, matching, plain, resolve, unwrapped
+from pirtimeline.parsing.fields import FieldMap, Join, Target, field_map, matching, plain, resolve, unwrapped
 from pirtimeline.parsing.plugin import Format
-from pirtimeline.parsing.values import DAY, HALF, OF_DAY, reading
+from pirtimeline.parsing.values import DAY, HALF, OF_DAY, Reading, reading
 from pirtimeline.schema import EVENT_COLUMNS
 
 Ints = npt.NDArray[np.int64]
@@ -45,9 +45,14 @@ class _Filling:
     """What has been filled so far: pieces of columns by row, and the pairs that are used up."""
 
     height: int
-    used: Flags
+    stale: Flags
     pieces: dict[str, list[tuple[Ints, pl.Series]]] = field(default_factory=lambda: defaultdict(list))
     filled: dict[str, Flags] = field(default_factory=dict)
+    used: Flags = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with the pairs that a later one of the same key outdoes."""
+        self.used = self.stale.copy()
 
     def free(self, column: str, rows: Ints) -> Flags:
         """Tell which rows still lack a column."""
@@ -99,15 +104,31 @@ def assign(pairs: pl.DataFrame, names: Sequence[str], height: int, one: Format) 
     shapes = _shapes(row, key, height)
     table = field_map(one)
     order = np.argsort(key.astype(np.uint16) if len(names) < 1 << 16 else key, kind="stable")
-    state = _Filling(height, _stale(row, key, order))
-    claims = _by_column(_claims(table, shapes, names, (key, order), state.used))
+    by_key = _ByKey(row[order], key[order], pairs.select("row", "value", "form")[order])
+    state = _Filling(height, _stale(by_key))
+    claims = _by_column(_claims(table, shapes, names, by_key, shapes.of_pair[order]))
     for column, claimed in claims.items():
-        _fill(state, column, claimed, pairs, row, one)
-    _join_times(state, table, pairs, row, key, names)
+        _fill(state, column, claimed, by_key, one)
+    _join_times(state, table, by_key, names)
     halves = [_Claim(claim.target._replace(hint=HALF), claim.pairs) for claim in claims.get("timestamp_text", [])]
-    _fill(state, "timestamp_text", halves, pairs, row, one)
+    _fill(state, "timestamp_text", halves, by_key, one)
     _settle(state, table, shapes, names)
-    return Assigned(_frame(state, one), state.used)
+    used = np.empty_like(state.used)
+    used[order] = state.used
+    return Assigned(_frame(state, one), used)
+
+
+class _ByKey(NamedTuple):
+    """Pairs in order of key, those of one key in order of row; `values` has `row`, `value` and `form`."""
+
+    row: Ints
+    key: Ints
+    values: pl.DataFrame
+
+    def take(self, pairs: Ints) -> pl.DataFrame:
+        """Give the values of some pairs; those of a run without a copy."""
+        first, count = int(pairs[0]), len(pairs)
+        return self.values[first : first + count] if int(pairs[-1]) - first == count - 1 else self.values[pairs]
 
 
 class _Shapes(NamedTuple):
@@ -133,27 +154,22 @@ def _shapes(row: Ints, key: Ints, height: int) -> _Shapes:
     return _Shapes(keys, of_row[row], of_row)
 
 
-def _stale(row: Ints, key: Ints, order: Ints) -> Flags:
+def _stale(by_key: _ByKey) -> Flags:
     """Find pairs whose key comes again in the same event: of equal keys the last counts."""
-    again = (np.diff(row[order]) == 0) & (np.diff(key[order]) == 0)
-    stale = np.zeros(len(row), np.bool_)
-    stale[order[:-1][again]] = True
-    return stale
+    again = (np.diff(by_key.row) == 0) & (np.diff(by_key.key) == 0)
+    return np.append(again, False) if len(by_key.row) else np.zeros(0, np.bool_)
 
 
-def _claims(
-    table: FieldMap, shapes: _Shapes, names: Sequence[str], keys: tuple[Ints, Ints], stale: Flags
-) -> Iterator[_Claim]:
-    """Give for each key the columns that it may fill, with the pairs for which it may."""
-    key, order = keys
-    bounds = np.searchsorted(key[order], np.arange(len(names) + 1))
+def _claims(table: FieldMap, shapes: _Shapes, names: Sequence[str], by_key: _ByKey, shape: Ints) -> Iterator[_Claim]:
+    """Give for each key the columns that it may fill, with the pairs for which it may; `shape` is that of each pair."""
+    bounds = np.searchsorted(by_key.key, np.arange(len(names) + 1))
     for (one, target), places in _meanings(table, shapes, names).items():
-        mine = order[bounds[one] : bounds[one + 1]]
+        mine = np.arange(bounds[one], bounds[one + 1])
         if len(places) < len(shapes.keys):
             within = np.zeros(len(shapes.keys), np.bool_)
             within[places] = True
-            mine = mine[within[shapes.of_pair[mine]]]
-        yield _Claim(target, mine[~stale[mine]])
+            mine = mine[within[shape[mine]]]
+        yield _Claim(target, mine)
 
 
 def _meanings(table: FieldMap, shapes: _Shapes, names: Sequence[str]) -> dict[tuple[int, Target], list[int]]:
@@ -189,47 +205,46 @@ _ORDER = (
 """Columns that choose first where one key could fill several."""
 
 
-def _fill(state: _Filling, column: str, claims: Sequence[_Claim], pairs: pl.DataFrame, row: Ints, one: Format) -> None:
+def _fill(state: _Filling, column: str, claims: Sequence[_Claim], by_key: _ByKey, one: Format) -> None:
     dtype = None if column in EVENT_COLUMNS else OWN_TYPES[one.columns.get(column, "string")]
     for target, mine in claims:
-        free = state.free(column, row[mine])
-        free &= ~state.used[mine] if target.rank >= 0 else True
+        free = state.free(column, by_key.row[mine]) & ~(state.stale if target.rank < 0 else state.used)[mine]
         mine = mine if free.all() else mine[free]
         if not len(mine):
             continue
         told = reading(column, target.hint, dtype)
-        everything = len(mine) == pairs.height
-        values = (pairs if everything else pairs[mine]).select(whole=told.whole, **told.columns)
+        values = _read_values(by_key.take(mine), told)
         fits = values[column].is_not_null()
         if not fits.all():
             mine, values = mine[fits.to_numpy()], values.filter(fits)
         for name in told.columns:
-            state.put(name, row[mine], values[name])
+            state.put(name, by_key.row[mine], values[name])
         state.used[mine[values["whole"].to_numpy()]] = True
 
 
-def _join_times(
-    state: _Filling, table: FieldMap, pairs: pl.DataFrame, row: Ints, key: Ints, names: Sequence[str]
-) -> None:
+def _read_values(values: pl.DataFrame, told: Reading) -> pl.DataFrame:
+    usual = told.usual is not None and bool(values.select(told.usual.fill_null(False).all()).item())
+    return values.select(**(told.usually if usual else told.columns), whole=told.whole)
+
+
+def _join_times(state: _Filling, table: FieldMap, by_key: _ByKey, names: Sequence[str]) -> None:
     """Join times that stand in several keys, where an event has no time yet."""
     places = {key: at for at, name in reversed([*enumerate(names)]) for key in unwrapped(table, plain(name))}
     for join in table.joins:
         if all(one in places for one in join.keys):
-            _join(state, join.keys, join.epoch, [np.flatnonzero(key == places[one]) for one in join.keys], pairs, row)
+            _join(state, join, [np.flatnonzero(by_key.key == places[one]) for one in join.keys], by_key)
 
 
 _ZONE = r"^[+-]\d\d:?\d\d$|^Z$|^[A-Z]{3,4}$"
 
 
-def _join(
-    state: _Filling, keys: Sequence[str], epoch: bool, mine: Sequence[Ints], pairs: pl.DataFrame, row: Ints
-) -> None:
-    parts = [pairs[at].select("row", "value").unique("row", keep="last", maintain_order=True) for at in mine]
+def _join(state: _Filling, join: Join, mine: Sequence[Ints], by_key: _ByKey) -> None:
+    parts = [by_key.take(at).select("row", "value").unique("row", keep="last", maintain_order=True) for at in mine]
     joined = parts[0].rename({"value": "0"})
     for place, part in enumerate(parts[1:], 1):
         joined = joined.join(part.rename({"value": str(place)}), on="row", maintain_order="left")
-    joined = joined.filter(_seconds(epoch))
-    if epoch:
+    joined = joined.filter(_seconds(join.epoch))
+    if join.epoch:
         text, kind = pl.format("{}.{}", "0", pl.col("1").str.pad_start(9, "0")), "epoch_s"
     else:
         zones = [pl.concat_str(pl.col(str(n)).str.extract(rf"({_ZONE})", 1)) for n in range(2, len(parts))]
@@ -242,7 +257,7 @@ def _join(
     done = np.zeros(state.height, np.bool_)
     done[rows[free]] = True
     for at in mine:
-        state.used[at[done[row[at]]]] = True
+        state.used[at[done[by_key.row[at]]]] = True
 
 
 def _seconds(epoch: bool) -> pl.Expr:

@@ -7,6 +7,7 @@ Where it gives null, the value does not fit the column and stays in `extra`; so 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import polars as pl
@@ -20,10 +21,15 @@ VALUE, FORM = pl.col("value"), pl.col("form")
 
 
 class Reading(NamedTuple):
-    """What a value says: the columns that it fills, the one it was meant for first, and whether that is all of it."""
+    """What a value says: the columns that it fills, the one it was meant for first, and whether that is all of it.
+
+    `usual` is a cheap test; where all values pass it, `usually` says the same as `columns`.
+    """
 
     columns: Mapping[str, pl.Expr]
     whole: pl.Expr
+    usual: pl.Expr | None = None
+    usually: Mapping[str, pl.Expr] = MappingProxyType({})
 
 
 def reading(column: str, hint: str = "", dtype: pl.DataType | None = None) -> Reading:
@@ -55,12 +61,11 @@ def _all(column: str, filled: pl.Expr) -> Reading:
 
 def _text() -> pl.Expr:
     """Take a string or number that says something."""
-    return pl.when((FORM <= NUMBER) & ~VALUE.is_in(["", "-"])).then(VALUE)
+    return pl.when((FORM <= NUMBER) & (VALUE != "") & (VALUE != "-")).then(VALUE)
 
 
 def _integer(column: str) -> pl.Expr:
-    whole = VALUE.str.contains(r"^-?\d{1,18}$") & (FORM <= NUMBER)
-    return pl.when(whole).then(VALUE).cast(EVENT_COLUMNS[column], strict=False)
+    return pl.when(FORM <= NUMBER).then(VALUE).cast(EVENT_COLUMNS[column], strict=False)
 
 
 def _own(dtype: pl.DataType) -> pl.Expr:
@@ -103,7 +108,9 @@ def _time(hint: str) -> Reading:
         .when(clock)
         .then(pl.lit("auto"))
     )
-    return Reading({"timestamp_text": pl.when(kind.is_not_null()).then(VALUE), "_time": kind}, pl.lit(True))
+    iso = {"timestamp_text": VALUE, "_time": pl.repeat("iso8601", pl.len())}
+    columns = {"timestamp_text": pl.when(kind.is_not_null()).then(VALUE), "_time": kind}
+    return Reading(columns, pl.lit(True), (FORM == TEXT) & VALUE.str.contains(_ISO), iso)
 
 
 def magnitude(text: pl.Expr) -> pl.Expr:
@@ -293,7 +300,9 @@ def _duration(hint: str) -> Reading:
         .otherwise(number)
     )
     usable = (FORM <= NUMBER) & (texts >= 0) & texts.is_finite()
-    return _all("duration_ms", pl.when(usable).then(pl.when(FORM == NUMBER).then(number).otherwise(texts)))
+    told = pl.when(usable).then(pl.when(FORM == NUMBER).then(number).otherwise(texts))
+    columns = {"duration_ms": told}
+    return Reading(columns, pl.lit(True), (FORM == NUMBER) & (number >= 0), {"duration_ms": number})
 
 
 def _factor(hint: str) -> pl.Expr:
