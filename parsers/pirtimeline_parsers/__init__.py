@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from pirtimeline.parsing.plugin import Parser
+from pirtimeline_parsers.jvm_hs_err import CrashFile
 
-def parsers() -> Iterator[Path]:
-    """Offer every format file beside this module, in the order of their names.
+
+def parsers() -> Iterator[Path | Parser]:
+    """Offer every format file beside this module, in the order of their names, and the parsers in Python.
 
     Example:
-        >>> "tomcat_juli" in [path.stem for path in parsers()]
+        >>> "tomcat_juli" in [one.stem for one in parsers() if isinstance(one, Path)]
         True
     """
     yield from sorted(Path(__file__).parent.glob("*.toml"))
+    yield CrashFile()
