@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-
 import polars as pl
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -25,7 +24,7 @@ PLACEHOLDERS = {"who": ["ab", "É*"], "lone": ["b-a"]}
 OWN = {"f": pl.String(), "g": pl.String(), "n": pl.Int64(), "x": pl.Float64(), "b": pl.Boolean(), "ip": pl.String()}
 SCHEMA = {**EVENT_COLUMNS, "parser": pl.String(), "event_id": pl.String(), **OWN, "t": pl.String()}
 
-LETTERS = st.sampled_from(list("aAbB-/ éÉσΣς.01\n") + ["\\", "ab", "/a"])
+LETTERS = st.sampled_from([*"aAbB-/ éÉσΣς.01\n", "\\", "ab", "/a"])
 TEXT = st.lists(LETTERS, max_size=5).map("".join)
 WILD = st.lists(LETTERS | st.sampled_from(["*", "?", "\\*", "\\?", "\\\\", "\\\\*"]), max_size=5).map("".join)
 NUMBER = st.integers(-3, 12) | st.sampled_from([1.5, 10.0, -0.5])
@@ -86,28 +85,30 @@ def keyed(fields: st.SearchStrategy[str], modifiers: list[str], values: st.Searc
 
 
 NAMED = st.sampled_from(["f", "g", "e", "absent", "n", "x", "b"])
+TEXTS = st.sampled_from(["f", "g"])
+REFERENCES = ["fieldref", "fieldref|startswith", "fieldref|endswith", "fieldref|contains", "fieldref|neq"]
 PLAIN_TEXT = st.lists(st.sampled_from(list("aAbB -/.01")), min_size=1, max_size=4).map("".join)
 ITEM = st.one_of(
     keyed(NAMED, ["", "contains", "startswith", "endswith", "cased", "contains|cased", "startswith|cased"], WILD),
     keyed(FIELD, ["contains|all", "startswith|all", "all", "contains|all|cased", "neq", "contains|neq"], WILD),
-    keyed(st.sampled_from(["f", "g"]), ["re", "re|i", "re|m", "re|s", "re|i|m|s", "re|neq"], REGEX),
-    keyed(st.sampled_from(["f", "g"]), ["windash", "contains|windash", "windash|contains|all"], PLAIN_TEXT),
-    keyed(st.sampled_from(["f", "g"]), ["expand", "contains|expand", "expand|contains"], st.sampled_from(["%who%", "a%lone%", "%"])),
+    keyed(TEXTS, ["re", "re|i", "re|m", "re|s", "re|i|m|s", "re|neq"], REGEX),
+    keyed(TEXTS, ["windash", "contains|windash", "windash|contains|all"], PLAIN_TEXT),
+    keyed(TEXTS, ["expand", "contains|expand", "expand|contains"], st.sampled_from(["%who%", "a%lone%", "%"])),
     keyed(
-        st.sampled_from(["f", "g"]),
+        TEXTS,
         ["base64", "base64|contains", "wide|base64offset|contains", "base64offset|contains", "utf16|base64|startswith"],
         st.sampled_from(["a", "ab", "abc", "É"]).filter(str.isascii),
     ),
-    keyed(st.sampled_from(["f", "g"]), ["wide|contains", "utf16be|contains", "utf16|startswith"], st.just("a")),
+    keyed(TEXTS, ["wide|contains", "utf16be|contains", "utf16|startswith"], st.just("a")),
     keyed(st.just("ip"), ["cidr", "cidr|neq"], NETWORK),
     keyed(st.sampled_from(["n", "x", "f", "e", "absent"]), ["", "neq", "lt", "lte", "gt", "gte"], NUMBER),
     keyed(st.just("t"), ["hour", "day", "month", "hour|gte", "minute|lt", "week"], st.integers(0, 31)),
     keyed(st.just("t"), ["year", "year|lte"], st.integers(2020, 2025)),
-    keyed(st.sampled_from(["f", "g", "n"]), ["fieldref", "fieldref|startswith", "fieldref|endswith", "fieldref|contains", "fieldref|neq"], st.sampled_from(["f", "g", "n", "absent"])),
+    keyed(st.sampled_from(["f", "g", "n"]), REFERENCES, st.sampled_from(["f", "g", "n", "absent"])),
     st.tuples(NAMED, st.booleans()).map(lambda t: {f"{t[0]}|exists": t[1]}),
     st.tuples(NAMED, st.sampled_from([None, "", []])).map(lambda t: {t[0]: t[1]}),
     st.tuples(NAMED, st.booleans()).map(lambda t: {t[0]: t[1]}),
-)  # fmt: skip
+)
 MAP = st.lists(ITEM, min_size=1, max_size=2).map(lambda items: {k: v for each in items for k, v in each.items()})
 KEYWORD = WILD.filter(bool)
 SEARCH = st.one_of(

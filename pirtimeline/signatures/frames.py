@@ -10,7 +10,7 @@ import polars as pl
 from pirtimeline.schema import EVENT_COLUMNS
 from pirtimeline.signatures.condition import TEXT_OPERATORS, Condition, Test, tests
 from pirtimeline.signatures.fields import Binding
-from pirtimeline.signatures.text import VIRTUAL, folded, searchable
+from pirtimeline.signatures.text import SCANNED, SEARCHED, VIRTUAL, folded, searchable
 
 PLAIN, TEXT, FOLDED = "plain", "text", "folded"
 Need = tuple[str, str | None]
@@ -74,6 +74,8 @@ class Prepared:
         found = [e for column in self.binding.columns(name) if (e := self._column(column)) is not None]
         if not found and "extra" in self._schema:
             found = [_in_extra(key) for key in dict.fromkeys((name, *self.binding.columns(name)))]
+        if len(found) > 1:
+            found = [each.cast(pl.String) for each in found]
         return pl.coalesce(found) if found else None
 
     def _column(self, column: str) -> pl.Expr | None:
@@ -138,7 +140,17 @@ def _json_path(steps: Iterable[str]) -> str:
     return "$" + "".join("['" + re.sub(r"(['\\])", r"\\\1", step) + "']" for step in steps)
 
 
-def readable(columns: Collection[str], binding: Binding, field: str) -> bool:
-    """Tell whether a frame with these columns can have a field."""
-    named = binding.columns(field)
-    return any(c in columns or c in VIRTUAL or c in EVENT_COLUMNS or c.startswith("extra.") for c in named)
+def behind(name: str | None, binding: Binding, known: Collection[str]) -> set[str]:
+    """Name the columns of which a field may be made, of those that are known."""
+    if name is None:
+        own = {column for column in known if column not in EVENT_COLUMNS and column not in ("event_id", "parser")}
+        spoken = (*VIRTUAL["headed_message"][1], *VIRTUAL["request_line"][1], *SEARCHED)
+        return own | {column for column in spoken if column in known}
+    mapped = binding.columns(name)
+    made = {
+        part for column in (*mapped, *(SCANNED.get(c, c) for c in mapped)) for part in VIRTUAL.get(column, ((), ()))[1]
+    }
+    found = {column for column in (*mapped, *made) if column in known}
+    if not found or any(column.startswith("extra.") for column in mapped):
+        found |= {"extra"} & set(known)
+    return found

@@ -13,7 +13,17 @@ from pirtimeline.errors import SignatureError
 from pirtimeline.schema import ROLES
 from pirtimeline.signatures.condition import tests
 from pirtimeline.signatures.fields import FieldMaps, load_fields
-from pirtimeline.signatures.model import LEVELS, Correlation, Expression, Header, Problem, Rule, Signature, Windowed
+from pirtimeline.signatures.model import (
+    LEVELS,
+    Correlation,
+    Expression,
+    Header,
+    Logsource,
+    Problem,
+    Rule,
+    Signature,
+    Windowed,
+)
 
 SUFFIXES = (".yml", ".yaml")
 
@@ -287,13 +297,16 @@ def _ordered(correlations: Sequence[Correlation], problems: list[Problem]) -> li
 
 def _remarks(rules: Iterable[Rule], maps: FieldMaps) -> Iterable[Problem]:
     """Tell what a rule's author should know though the rule runs: what is slow, and what no map binds."""
+    known: dict[Logsource, bool] = {}
     for rule in rules:
         header = rule.header
         for test in tests(rule.condition):
             if test.operator == "slow":
                 what = f"the pattern {test.values[0]!r} needs look-around or back-references and runs in Python, slowly"
                 yield Problem(header.signature_id, header.origin, header.index, what, "", False)
-        if not maps.bindings(rule.logsource):
+        if rule.logsource not in known:
+            known[rule.logsource] = bool(maps.bindings(rule.logsource))
+        if not known[rule.logsource]:
             what = f"no field map knows the logsource {rule.logsource}: the rule never fires here"
             hint = "map it in a file and pass that as --fields"
             yield Problem(header.signature_id, header.origin, header.index, what, hint, False)

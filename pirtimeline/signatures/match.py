@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 import polars as pl
 
 from pirtimeline.schema import FINDING_COLUMNS, UTC
-from pirtimeline.signatures.condition import Condition, tests
 from pirtimeline.signatures.correlate import correlated, fields_of
-from pirtimeline.signatures.fields import Binding
 from pirtimeline.signatures.findings import findings
 from pirtimeline.signatures.frames import TEXT, Prepared
 from pirtimeline.signatures.load import Rules
 from pirtimeline.signatures.model import Header
-from pirtimeline.signatures.scan import Scope, matched, scopes
-from pirtimeline.signatures.text import SEARCHED, VIRTUAL
+from pirtimeline.signatures.scan import Scope, matched, needed, scopes
 
 BATCH = 131_072
 """Rows that are looked at together: bounds memory, and is large enough that a rule's own cost does not show."""
+
+WORKERS = 2
+"""Batches that are worked on at once; Polars itself uses all cores for each."""
 
 PLACES = {
     "signature_id": pl.String(),
@@ -95,19 +95,32 @@ def _hits(sources: Iterable[pl.LazyFrame], rules: Rules, batch: int) -> pl.DataF
     groups = scopes(rules.rules, rules.maps)
     extras = fields_of(rules.correlations)
     parts: list[pl.DataFrame] = []
-    with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, 8)) as pool:
+    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
         for source in sources:
             frame = _complete(source)
-            wanted = _columns(groups, extras, frame.collect_schema().names())
+            known = frame.collect_schema().names()
+            asked = {column for scope in groups for column in needed(scope, known, extras)}
+            wanted = [name for name in known if name in asked or name in {*PLACES, *BOUNDS, "parser"}]
             batches = frame.select(wanted).collect_batches(chunk_size=batch, maintain_order=True)
-            for found in pool.map(lambda some: _of_batch(some, groups, extras), _bounded(batches)):
+            for found in _ahead(pool, lambda some: _of_batch(some, groups, extras), batches):
                 parts.extend(found)
     empty = pl.DataFrame(schema={**PLACES, **BOUNDS})
     return pl.concat([empty, *parts], how="diagonal").unique(["signature_id", "event_id"], maintain_order=True)
 
 
-def _bounded(batches: Iterable[pl.DataFrame]) -> Sequence[pl.DataFrame]:
-    return list(batches)
+def _ahead(
+    pool: ThreadPoolExecutor,
+    work: Callable[[pl.DataFrame], list[pl.DataFrame]],
+    batches: Iterable[pl.DataFrame],
+) -> Iterator[list[pl.DataFrame]]:
+    """Work on a few batches at once and give their results in order; never more in memory than are worked on."""
+    running: deque[Future[list[pl.DataFrame]]] = deque()
+    for batch in batches:
+        running.append(pool.submit(work, batch))
+        if len(running) > WORKERS:
+            yield running.popleft().result()
+    while running:
+        yield running.popleft().result()
 
 
 def _complete(frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -121,50 +134,14 @@ def _complete(frame: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _columns(groups: Iterable[Scope], extras: Mapping[str, frozenset[str]], known: Sequence[str]) -> list[str]:
-    """List the columns that any rule may look at."""
-    wanted: set[str] = {*PLACES, *BOUNDS, "parser"}
-    for scope in groups:
-        conditions = [scope.binding.where, *(rule.condition for rule in scope.rules)]
-        fields = {field for condition in conditions for field in _fields(condition)}
-        fields |= {name for rule in scope.rules for name in extras.get(rule.header.signature_id, ())}
-        for field in fields:
-            wanted |= _behind(field, scope.binding, known)
-    return [name for name in known if name in wanted]
-
-
-def _fields(condition: Condition) -> set[str | None]:
-    named = {test.field for test in tests(condition)}
-    return named | {str(v) for test in tests(condition) if test.operator.startswith("fieldref") for v in test.values}
-
-
-def _behind(field: str | None, binding: Binding, known: Sequence[str]) -> set[str]:
-    """Name the columns of which a field may be made."""
-    if field is None:
-        own = {*known} - {"source_id", "timestamp_text"}
-        return {"message", "process_name", "process_pid", "http_method", "url_path", "url_query", *SEARCHED} & own | {
-            name for name in known if name not in _shared()
-        }
-    named = set(binding.columns(field))
-    parts = {part for name in named & set(VIRTUAL) for part in VIRTUAL[name][1]}
-    return named | parts | {"extra"}
-
-
-def _shared() -> frozenset[str]:
-    from pirtimeline.schema import EVENT_COLUMNS
-
-    return frozenset(EVENT_COLUMNS)
-
-
-def _of_batch(batch: pl.DataFrame, groups: Iterable[Scope], extras: Mapping[str, frozenset[str]]) -> list[pl.DataFrame]:
+def _of_batch(batch: pl.DataFrame, groups: list[Scope], extras: Mapping[str, frozenset[str]]) -> list[pl.DataFrame]:
     places = [name for name in (*PLACES, *BOUNDS) if name != "signature_id"]
     out: list[pl.DataFrame] = []
-    for scope in groups:
-        for rule, rows in matched(scope, batch):
-            hit = batch[rows]
-            shown = hit.select(pl.lit(rule.header.signature_id).alias("signature_id"), *places)
-            asked = extras.get(rule.header.signature_id)
-            out.append(shown.with_columns(_values(hit, scope, asked)) if asked else shown)
+    plain = batch.select(places)
+    for scope, rule, rows in matched(groups, batch):
+        shown = plain[rows].with_columns(pl.lit(rule.header.signature_id).alias("signature_id"))
+        asked = extras.get(rule.header.signature_id)
+        out.append(shown.with_columns(_values(batch[rows], scope, asked)) if asked else shown)
     return out
 
 

@@ -37,13 +37,20 @@ def needles(condition: Condition, weights: Mapping[Needle, float] | None = None)
     return None
 
 
-def _cost(candidates: Needles, weights: Mapping[Needle, float] | None) -> tuple[float, list[str]]:
+def _cost(candidates: Needles, weights: Mapping[Needle, float] | None) -> tuple[float, float, list[str]]:
     """Weigh needles by how many rows they let through; ties are broken by their text, never by chance."""
-    if weights:
-        cost = sum(weights.get(n, 0.0) for n in candidates)
-    else:
-        cost = sum(4.0 ** -min(len(wanted) if isinstance(wanted, str) else 3, 12) for _, wanted in candidates)
-    return cost, sorted(f"{field} {wanted}" for field, wanted in candidates)
+    seen = sum((weights or {}).get(needle, 0.0) for needle in candidates)
+    length = sum(4.0 ** -min(len(wanted) if isinstance(wanted, str) else 3, 12) for _, wanted in candidates)
+    return seen, length, sorted(f"{field} {wanted}" for field, wanted in candidates)
+
+
+def every(condition: Condition) -> set[Needle]:
+    """List all needles that a condition could be found by, in order to count how common each is."""
+    if isinstance(condition, Test):
+        return set(_of_test(condition) or ())
+    if isinstance(condition, All | AnyOf):
+        return {needle for item in condition.items for needle in every(item)}
+    return set()
 
 
 def _of_test(test: Test) -> Needles | None:

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
 from pirtimeline.signatures.compile import compiled
 from pirtimeline.signatures.condition import Condition, tests
 from pirtimeline.signatures.fields import Binding, FieldMaps
-from pirtimeline.signatures.frames import FOLDED, PLAIN, Prepared, needs
-from pirtimeline.signatures.model import Rule
-from pirtimeline.signatures.needles import needles
+from pirtimeline.signatures.frames import FOLDED, PLAIN, Prepared, behind, needs
+from pirtimeline.signatures.model import Logsource, Rule
+from pirtimeline.signatures.needles import Needle, every, needles
 from pirtimeline.signatures.slow import matched_slowly
 from pirtimeline.signatures.text import SCANNED
 
 AT_ONCE = 500
 """How many rules one query evaluates: enough to share its cost, few enough to plan quickly."""
+
+SAMPLE = 4096
+"""Rows by which needles are chosen."""
+
+FEW = 50
+"""A scope with no more rules than this is quick anyhow."""
+
+AS_NAMED = Binding(("*",))
+"""The binding that leaves names as they are: conditions of field maps name columns."""
 
 PAIRS = {"rule": pl.UInt32(), "row": pl.UInt32()}
 
@@ -35,38 +44,54 @@ class Scope:
     texts: Mapping[str | None, pl.DataFrame] = field(hash=False)
     numbers: Mapping[str | None, pl.DataFrame] = field(hash=False)
     always: tuple[int, ...]
+    tuned_already: bool = False
+
+    def tuned(self, frame: pl.DataFrame) -> Scope:
+        """Choose the needles anew by how common each is among some rows; the matches are the same, found sooner."""
+        prepared = Prepared(frame.head(SAMPLE), self.binding)
+        wanted = {needle for rule in self.rules for needle in every(rule.condition)}
+        index = _indexed(self.binding, [(needle, number) for number, needle in enumerate(sorted(wanted, key=str))])
+        counted = candidates(*index, prepared).group_by("rule").len()
+        needle = sorted(wanted, key=str)
+        weights = {needle[number]: float(count) for number, count in counted.iter_rows()}
+        return replace(_scope(self.binding, self.rules, weights), tuned_already=True)
 
 
 def scopes(rules: Iterable[Rule], maps: FieldMaps) -> list[Scope]:
     """Group rules by what they read; a rule of several bindings stands in several scopes."""
     grouped: dict[object, tuple[Binding, list[Rule]]] = {}
+    known: dict[Logsource, list[tuple[object, Binding]]] = {}
     for rule in rules:
-        for binding in maps.bindings(rule.logsource):
-            key = (binding, tuple(sorted(binding.fields.items())))
+        if rule.logsource not in known:
+            bound = maps.bindings(rule.logsource)
+            known[rule.logsource] = [((each, tuple(sorted(each.fields.items()))), each) for each in bound]
+        for key, binding in known[rule.logsource]:
             grouped.setdefault(key, (binding, []))[1].append(rule)
     return [_scope(binding, tuple(members)) for binding, members in grouped.values()]
 
 
-def _scope(binding: Binding, rules: tuple[Rule, ...]) -> Scope:
-    always: list[int] = []
-    texts: dict[str | None, list[tuple[str, int]]] = {}
-    numbers: dict[str | None, list[tuple[int, int]]] = {}
-    for number, rule in enumerate(rules):
-        found = needles(rule.condition)
-        if found is None:
-            always.append(number)
-            continue
-        for name, wanted in sorted(found, key=str):
-            if isinstance(wanted, str):
-                texts.setdefault(_scanned(name, binding), []).append((wanted, number))
-            else:
-                numbers.setdefault(name, []).append((wanted, number))
-    return Scope(
-        binding,
-        rules,
-        {name: _index(wanted, pl.String()) for name, wanted in texts.items()},
-        {name: _index(wanted, pl.Int64()) for name, wanted in numbers.items()},
-        tuple(always),
+def _scope(binding: Binding, rules: tuple[Rule, ...], weights: Mapping[Needle, float] | None = None) -> Scope:
+    found = [needles(rule.condition, weights) for rule in rules]
+    always = tuple(number for number, each in enumerate(found) if each is None)
+    wanted = [(needle, number) for number, each in enumerate(found) for needle in sorted(each or (), key=str)]
+    return Scope(binding, rules, *_indexed(binding, wanted), always)
+
+
+Index = Mapping[str | None, pl.DataFrame]
+
+
+def _indexed(binding: Binding, wanted: Iterable[tuple[Needle, int]]) -> tuple[Index, Index]:
+    """Sort needles by the field they are looked for in, texts and numbers apart."""
+    texts: dict[str | None, list[tuple[str | int, int]]] = {}
+    numbers: dict[str | None, list[tuple[str | int, int]]] = {}
+    for (name, needle), number in wanted:
+        if isinstance(needle, str):
+            texts.setdefault(_scanned(name, binding), []).append((needle, number))
+        else:
+            numbers.setdefault(name, []).append((needle, number))
+    return (
+        {name: _index(each, pl.String()) for name, each in texts.items()},
+        {name: _index(each, pl.Int64()) for name, each in numbers.items()},
     )
 
 
@@ -79,25 +104,44 @@ def _index(wanted: Sequence[tuple[str | int, int]], dtype: pl.DataType) -> pl.Da
     return pl.DataFrame(wanted, schema={"needle": dtype, "rule": pl.UInt32()}, orient="row")
 
 
-def matched(scope: Scope, frame: pl.DataFrame) -> Iterator[tuple[Rule, pl.Series]]:
-    """Give for each rule of a scope the rows of a frame that it matches, by their numbers in the frame."""
-    prepared, rows = _in_scope(scope.binding, frame)
-    if not len(rows):
-        return
-    for number, found in _matches(scope, prepared):
-        yield scope.rules[number], rows.gather(found)
+def needed(scope: Scope, known: Sequence[str], extras: Mapping[str, frozenset[str]] | None = None) -> list[str]:
+    """List the columns of a frame that the rules of a scope may look at, or correlations in their events."""
+    conditions = [scope.binding.where, *(rule.condition for rule in scope.rules)]
+    fields = {name for condition in conditions for _, name in needs(condition)}
+    fields |= {name for rule in scope.rules for name in (extras or {}).get(rule.header.signature_id, ())}
+    wanted = {column for name in fields for column in behind(name, scope.binding, known)}
+    return [name for name in known if name in wanted]
 
 
-def _in_scope(binding: Binding, frame: pl.DataFrame) -> tuple[Prepared, pl.Series]:
-    """Keep the rows that the logsource means, and their numbers in the frame."""
-    read = [parser for parser in frame["parser"].unique().to_list() if parser is not None and binding.reads(parser)]
-    meant = Prepared(frame, binding).with_forms(needs(binding.where))
-    mask = frame.select(pl.col("parser").is_in(read)).to_series()
-    if list(tests(binding.where)):
-        mask &= meant.frame.select(compiled(binding.where, meant)).to_series()
-    rows = mask.arg_true()
-    kept = frame if len(rows) == frame.height else frame[rows]
-    return Prepared(kept, binding), rows
+def matched(groups: list[Scope], frame: pl.DataFrame) -> Iterator[tuple[Scope, Rule, pl.Series]]:
+    """Give for each rule the rows of a frame that it matches, by their numbers in the frame.
+
+    A scope of `groups` is replaced by a tuned one once there are rows enough to tune it by.
+    """
+    for number, rows in _in_scope(groups, frame):
+        scope = groups[number]
+        kept = frame.select(needed(scope, frame.columns))[rows]
+        if kept.height >= SAMPLE // 4 and len(scope.rules) > FEW and not scope.tuned_already:
+            scope = groups[number] = scope.tuned(kept)
+        for rule, found in _matches(scope, Prepared(kept, scope.binding)):
+            yield scope, scope.rules[rule], rows.gather(found)
+
+
+def _in_scope(groups: Sequence[Scope], frame: pl.DataFrame) -> Iterator[tuple[int, pl.Series]]:
+    """Give for each scope that has any the rows that its logsource means, by their numbers."""
+    parsers = [parser for parser in frame["parser"].unique().to_list() if parser is not None]
+    read = {n: [p for p in parsers if scope.binding.reads(p)] for n, scope in enumerate(groups)}
+    wheres = [scope.binding.where for n, scope in enumerate(groups) if read[n]]
+    ready = Prepared(frame, AS_NAMED).with_forms({need for where in wheres for need in needs(where)})
+    masks = [
+        (pl.col("parser").is_in(read[n]) & compiled(scope.binding.where, ready)).alias(str(n))
+        for n, scope in enumerate(groups)
+        if read[n]
+    ]
+    for mask in ready.frame.select(masks).iter_columns():
+        rows = mask.arg_true()
+        if len(rows):
+            yield int(mask.name), rows
 
 
 def _matches(scope: Scope, prepared: Prepared) -> Iterator[tuple[int, pl.Series]]:
@@ -105,7 +149,7 @@ def _matches(scope: Scope, prepared: Prepared) -> Iterator[tuple[int, pl.Series]
     if scope.always:
         ready = prepared.with_forms(_needs_of(scope, scope.always))
         yield from _evaluated(scope, ready, [(number, everywhere) for number in scope.always])
-    pairs = candidates(scope, prepared)
+    pairs = candidates(scope.texts, scope.numbers, prepared)
     if pairs.height:
         union = pairs["row"].unique().sort()
         places = pl.DataFrame({"row": union, "place": pl.int_range(len(union), dtype=pl.UInt32(), eager=True)})
@@ -120,15 +164,15 @@ def _needs_of(scope: Scope, numbers: Iterable[int]) -> set[tuple[str, str | None
     return {need for number in numbers for need in needs(scope.rules[number].condition)}
 
 
-def candidates(scope: Scope, prepared: Prepared) -> pl.DataFrame:
+def candidates(texts: Index, numbers: Index, prepared: Prepared) -> pl.DataFrame:
     """Pair rules with the rows that hold one of their needles, each pair once."""
-    ready = prepared.with_forms({(FOLDED, name) for name in scope.texts} | {(PLAIN, name) for name in scope.numbers})
+    ready = prepared.with_forms({(FOLDED, name) for name in texts} | {(PLAIN, name) for name in numbers})
     pairs = [pl.DataFrame(schema=PAIRS)]
-    for name, index in scope.texts.items():
+    for name, index in texts.items():
         if ready.dtype(name) is not None:
             wanted = index["needle"].unique(maintain_order=True).to_list()
             pairs.append(_holding(ready, ready.folded(name).str.extract_many(wanted, overlapping=True), index))
-    for name, index in scope.numbers.items():
+    for name, index in numbers.items():
         if ready.dtype(name) is not None:
             pairs.append(_holding(ready, ready.plain(name).cast(pl.Int64, strict=False), index))
     return pl.concat(pairs).unique()

@@ -384,6 +384,8 @@ def merged(documents: Sequence[Any]) -> list[tuple[int, Document]]:
 
     from sigma.collection import deep_dict_update
 
+    if not any(document and "action" in document for document in documents):
+        return [(index, document) for index, document in enumerate(documents) if document is not None]
     lent: dict[str, Any] = {}
     before: dict[str, Any] = {}
     out: list[tuple[int, Document]] = []
