@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from pirtimeline.parsing import instants
+from pirtimeline.parsing import instants, offsets
 from pirtimeline.parsing.agreement import agree
 from pirtimeline.parsing.neighbours import by_folder, by_host
 from pirtimeline.parsing.rule import TimeRule
@@ -90,18 +90,22 @@ def _placed(part: pl.DataFrame, inference: Inference) -> pl.DataFrame:
     """Give instants to the events of a source whose zone was inferred."""
     if inference.zone is None:
         return part
-    rule = TimeRule(zone=inference.zone, zone_basis="zone_inferred")
-    told = part.select("byte_offset", _wall="wall", _offset_s="offset", _zone_word="word", _lacks="lacks")
-    shown = pl.Series("shown", instants.place(told, rule, {})["offset"])
+    constant = offsets.fixed(inference.zone)
+    if constant is None:
+        told = part.select("byte_offset", _wall="wall", _offset_s="offset", _zone_word="word", _lacks="lacks")
+        rule = TimeRule(zone=inference.zone, zone_basis="zone_inferred")
+        used = instants.place(told, rule, {})["offset"].alias("_used")
+    else:
+        used = pl.Series("_used", [constant], dtype=pl.Int32).new_from_index(0, part.height)
     dated = pl.col("lacks").is_null()
-    instant = pl.col("at") - pl.col("shown").cast(pl.Int64) * SECOND
+    instant = pl.col("at") - pl.col("_used").cast(pl.Int64) * SECOND
     return (
-        part.with_columns(shown)
+        part.with_columns(used)
         .with_columns(
             instant=pl.coalesce("instant", pl.when(dated).then(instant)),
-            offset=pl.coalesce("offset", "shown"),
+            offset=pl.coalesce("offset", "_used"),
         )
-        .drop("shown")
+        .drop("_used")
     )
 
 
