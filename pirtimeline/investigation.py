@@ -38,12 +38,9 @@ def investigate(case: Case) -> Investigation:
         SignatureError: a rule of the case's folders cannot be read or compiled.
     """
     rules = load_rules(case.settings)
-    events = case.events()
-    copies = analysis.duplicates(events, case.sources)
-    own = {name: case.events(name) for name in _parsers_with_own_columns(case)}
-    found = signatures.match(events, rules, copies=copies.lazy(), own=own)
+    copies, found = matched(case, rules)
     inputs = analysis.Inputs(
-        events=events,
+        events=case.events(),
         findings=found.findings,
         hits=found.hits,
         rules=rule_table(rules),
@@ -55,6 +52,14 @@ def investigate(case: Case) -> Investigation:
     entries = timeline(facts, inputs)
     changed = _write(case.path, facts, copies, entries)
     return Investigation(facts, facts.findings, entries, changed)
+
+
+def matched(case: Case, rules: signatures.Rules) -> tuple[pl.DataFrame, signatures.Matches]:
+    """Match rules over a case's events, copies counted once; give which events are copies, and what was matched."""
+    events = case.events()
+    copies = analysis.duplicates(events, case.sources)
+    own = {name: case.events(name) for name in _parsers_with_own_columns(case)}
+    return copies, signatures.match(events, rules, copies=copies.lazy(), own=own)
 
 
 def load_rules(settings: Settings) -> signatures.Rules:

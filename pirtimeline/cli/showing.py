@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import io
+import shutil
+import sys
 from typing import Any
 
 import polars as pl
 
 from pirtimeline.case import Case
 from pirtimeline.reading import Excerpt
+
+FILE_WIDTH = 200
+"""How wide a table is drawn that no terminal shows."""
 
 
 def as_text(case: Case, one: Excerpt) -> str:
@@ -71,15 +76,20 @@ def _flat(name: str, dtype: pl.DataType) -> pl.Expr:
 
 def _drawn(table: pl.DataFrame) -> str:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
-    drawn = Table(*table.columns, show_edge=False, pad_edge=False)
+    drawn = Table(*[Column(name, overflow="fold") for name in table.columns], show_edge=False, pad_edge=False)
     for row in table.iter_rows():
         drawn.add_row(*[Text(_printable(_shown(value))) for value in row])
     out = io.StringIO()
-    Console(file=out, width=None if table.width < 6 else 200).print(drawn)
-    return out.getvalue()
+    Console(file=out, width=_width()).print(drawn)
+    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+
+
+def _width() -> int:
+    """Give the terminal's width; what is read by a program or lies in a file has room."""
+    return shutil.get_terminal_size((FILE_WIDTH, 24)).columns if sys.stdout.isatty() else FILE_WIDTH
 
 
 def _shown(value: object) -> str:
