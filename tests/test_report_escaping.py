@@ -5,7 +5,7 @@ import io
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -47,6 +47,7 @@ def inline_of(source: str) -> list[tuple[str, str]]:
     return [(child.type, child.content) for token in tokens for child in token.children or []]
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_markdown_shows_the_text_and_nothing_else(text: str) -> None:
     parts = inline_of("see " + escaping.markdown(text))
@@ -54,12 +55,14 @@ def test_markdown_shows_the_text_and_nothing_else(text: str) -> None:
     assert re.sub(r"\s+", " ", "".join(content for _, content in parts)).strip() == f"see {words(text)}".strip()
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_a_text_at_the_start_of_a_paragraph_stays_a_paragraph(text: str) -> None:
     tokens = [token.type for token in MarkdownIt("gfm-like", {"linkify": False}).parse(escaping.markdown(text))]
     assert tokens in ([], ["paragraph_open", "inline", "paragraph_close"])
 
 
+@settings(deadline=None)
 @given(TEXTS, TEXTS)
 def test_a_table_keeps_its_columns(left: str, right: str) -> None:
     source = f"| a | b |\n|---|---|\n| {escaping.markdown(left)} | {escaping.markdown(right)} |\n"
@@ -68,6 +71,7 @@ def test_a_table_keeps_its_columns(left: str, right: str) -> None:
     assert kinds.count("tr_open") == 2
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_a_fence_ends_where_we_end_it(text: str) -> None:
     tokens = MarkdownIt().parse(escaping.fence(text) + "\n\nafter")
@@ -76,12 +80,14 @@ def test_a_fence_ends_where_we_end_it(text: str) -> None:
     assert not re.search(r"<!--\s*pir:", escaping.fence(text), re.IGNORECASE)
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_html_has_no_tag_and_no_quote(text: str) -> None:
     escaped = escaping.html(text)
     assert not re.search("[<>\"']", escaped)
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_a_mermaid_label_has_no_sign_of_mermaid(text: str) -> None:
     label = escaping.mermaid(text)
@@ -89,6 +95,7 @@ def test_a_mermaid_label_has_no_sign_of_mermaid(text: str) -> None:
     assert all(re.match(r"#(?:\d+|quot|lt|gt|amp);", label[found.start() :]) for found in re.finditer("#", label))
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_a_csv_cell_is_no_formula_and_survives_the_round_trip(text: str) -> None:
     out = io.StringIO()
@@ -98,6 +105,7 @@ def test_a_csv_cell_is_no_formula_and_survives_the_round_trip(text: str) -> None
     assert not re.match(r"\s*[=@]|\s*[+-](?!\d+(?:\.\d+)?$)", row[0])
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_nothing_hidden_is_left(text: str) -> None:
     assert not re.search("[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200e\u200f]", escaping.visible(text))

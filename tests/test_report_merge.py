@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pirtimeline.errors import CaseError
@@ -192,6 +192,7 @@ def moved(lines: list[str]) -> list[str]:
     return lines[:start] + lines[end + 1 :] + lines[start : end + 1] + [""]
 
 
+@settings(deadline=None)
 @given(REPORTS, REPORTS, REPORTS, EDITS, EDITS, st.booleans())
 def test_no_word_of_a_person_is_lost_and_a_second_update_changes_nothing(
     first: str, second: str, third: str, edits: list[tuple[str, int]], more: list[tuple[str, int]], kept: bool
@@ -208,11 +209,13 @@ def test_no_word_of_a_person_is_lost_and_a_second_update_changes_nothing(
     assert merge(twice.text, third, base=third if kept else None) == twice
 
 
+@settings(deadline=None)
 @given(REPORTS, REPORTS)
 def test_a_report_that_nobody_edited_is_always_the_latest_draft(first: str, second: str) -> None:
     assert merge(first, second, base=first) == (second, ())
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab\r\n|<!->"))
 def test_pieces_joined_are_the_text(text: str) -> None:
     assert "".join(piece.raw for piece in blocks.read(text)) == text

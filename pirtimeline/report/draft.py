@@ -104,8 +104,8 @@ def draft(inputs: ReportInputs) -> Draft:
         sources=_masked(sorted(inputs.sources, key=lambda source: str((source.get("paths") or ["?"])[0]))),
         plan=_masked(dict(inputs.plan)),
         custody=_masked(dict(inputs.custody)),
-        decisions=inputs.decisions,
-        versions=inputs.versions,
+        decisions=_masked(dict(inputs.decisions)),
+        versions=_masked(dict(inputs.versions)),
         cited=citations.look_up(
             {*_cited_ids(facts), *timeline["event_ids"].list.head(8).explode().drop_nulls(), *neighbours},
             events=inputs.events,

@@ -110,7 +110,7 @@ def mask_frame(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def mask_json(value: JSON) -> JSON:
-    """Mask every text of a JSON document; a text under a secret's name is masked whole.
+    """Mask every text and key of a JSON document; a text under a secret's name is masked whole.
 
     Example:
         >>> mask_json({"args": ["--password x"], "password": "y", "n": 3})
@@ -119,7 +119,7 @@ def mask_json(value: JSON) -> JSON:
     if isinstance(value, str):
         return mask(value)
     if isinstance(value, Mapping):
-        return {key: _mask_member(key, member) for key, member in value.items()}
+        return {mask(key): _mask_member(key, member) for key, member in value.items()}
     if isinstance(value, Sequence):
         return [mask_json(member) for member in value]
     return value

@@ -48,6 +48,7 @@ def page(inputs: ReportInputs, *, cited: Iterable[str] = ()) -> str:
         loader=PackageLoader("pirtimeline.report"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -70,6 +71,11 @@ def page(inputs: ReportInputs, *, cited: Iterable[str] = ()) -> str:
         versions=", ".join(f"{name} {version}" for name, version in made.versions.items()),
         sources=len(made.sources),
     )
+
+
+def _shown(value: Any) -> Any:
+    """Show texts on one line, without signs that hide or turn; what is markup already stays as it is."""
+    return one_line(value) if type(value) is str else value
 
 
 def _figure(made: Draft) -> dict[str, Any] | None:

@@ -152,7 +152,7 @@
     const levels = [];
     const change = {};
     (div.layout.annotations || []).forEach((note, index) => {
-      if (note.name === "title") { change["annotations[" + index + "].font.size"] = narrow.matches ? 11 : 12; change["annotations[" + index + "].xshift"] = narrow.matches ? -70 : 0; return; }
+      if (note.name === "title") { change["annotations[" + index + "].font.size"] = narrow.matches ? 11 : 12; change["annotations[" + index + "].xshift"] = narrow.matches ? -76 : 0; return; }
       if (note.name !== "moment") return;
       const x = axis.d2p(note.x);
       const inside = x >= -1 && x <= axis._length + 1;
@@ -162,7 +162,7 @@
       change["annotations[" + index + "].visible"] = inside;
     });
     change["margin.t"] = 46 + 20 * Math.max(1, levels.length);
-    change["margin.l"] = narrow.matches ? 84 : 104;
+    change["margin.l"] = narrow.matches ? 92 : 104;
     change["xaxis.nticks"] = narrow.matches ? 4 : 10;
     busy = true;
     Plotly.relayout(div, change).then(() => { busy = false; });
