@@ -355,10 +355,7 @@ def _cut(found: Tokens, starts: Ints, ends: Ints) -> pl.Series:
 
 
 def _split_at(starts: Ints, ends: Ints, bounds: Ints) -> tuple[Ints, Ints]:
-    """Split runs at the bounds of objects, so that each lies within one."""
+    """Split runs at the bounds of objects, so that each lies within one: outermost brackets stay, so all do cross."""
     inner = bounds[1:-1]
-    at = np.searchsorted(starts, inner, "right") - 1
-    inner = inner[(starts[at] < inner) & (inner < ends[at])]
-    starts = np.sort(np.concatenate([starts, inner]))
-    ends = np.sort(np.concatenate([ends, inner]))
-    return starts, ends
+    at = np.searchsorted(starts, inner, "right")
+    return np.insert(starts, at, inner), np.insert(ends, at - 1, inner)

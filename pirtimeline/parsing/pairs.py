@@ -104,7 +104,7 @@ def assign(pairs: pl.DataFrame, names: Sequence[str], height: int, one: Format) 
     shapes = _shapes(row, key, height)
     table = field_map(one)
     order = np.argsort(key.astype(np.uint16) if len(names) < 1 << 16 else key, kind="stable")
-    by_key = _ByKey(row[order], key[order], pairs.select("row", "value", "form")[order])
+    by_key = _ByKey(row[order], key[order], pairs.select("row", "value", "form").rechunk()[order])
     state = _Filling(height, _stale(by_key))
     claims = _by_column(_claims(table, shapes, names, by_key, shapes.of_pair[order]))
     for column, claimed in claims.items():

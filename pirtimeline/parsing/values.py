@@ -7,6 +7,7 @@ Where it gives null, the value does not fit the column and stays in `extra`; so 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -32,6 +33,7 @@ class Reading(NamedTuple):
     usually: Mapping[str, pl.Expr] = MappingProxyType({})
 
 
+@cache
 def reading(column: str, hint: str = "", dtype: pl.DataType | None = None) -> Reading:
     """Say how a value fills a column.
 
