@@ -1,29 +1,41 @@
-# Every target sets up what it needs, in a virtual environment of its own (.venv).
+# Every target sets up what it needs, in a virtual environment of its own (.venv); nothing is installed elsewhere.
 
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 DEMO := demo-case
 SAMPLE := sample_logs/inc-2024-00123.tar.gz
+ZONES := --zone '*app?/*=America/New_York' --zone '*mail1*=Europe/Berlin'
+DOCUMENTS := README.md docs/*.md
 
-.PHONY: setup demo test check lint types floors docs wheel notebooks bench format clean
+.PHONY: help setup demo test check lint types floors docs notebooks wheel bench format clean
+
+help:
+	@echo "demo    build the case of sample_logs/ and print its timeline"
+	@echo "test    run the tests"
+	@echo "check   all that a change is held to: lint types floors test docs notebooks wheel"
+	@echo "bench   measure speed and memory"
+	@echo "format  format the code, and write the generated parts of the documents anew"
+	@echo "clean   remove what the targets made"
 
 setup: $(READY)
 
 $(READY): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.version_info < (3, 11) and sys.exit("pirtimeline needs Python 3.11 or later; name one: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
-	touch $(READY)
+	@touch $(READY)
 
 demo: $(READY)
-	$(BIN)/pirtimeline build $(SAMPLE) --case $(DEMO) --incident INC-2024-00123 --quiet
+	@rm -rf $(DEMO)
+	$(BIN)/pirtimeline build $(SAMPLE) --case $(DEMO) --incident INC-2024-00123 $(ZONES) --quiet
 	$(BIN)/pirtimeline timeline $(DEMO)
 	@echo
 	@echo "report: $(DEMO)/report.md"
 	@echo "page:   $(DEMO)/timeline.html"
 
 test: $(READY)
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest
 
 check: lint types floors test docs notebooks wheel
 
@@ -39,13 +51,13 @@ floors: $(READY)
 
 docs: $(READY)
 	$(BIN)/python -m pytest --doctest-modules pirtimeline parsers/pirtimeline_parsers
-	$(BIN)/cog --check README.md docs/*.md
+	$(BIN)/cog --check $(DOCUMENTS)
 
 notebooks: $(READY)
 	$(BIN)/python notebooks/run.py
 
 wheel: $(READY)
-	PYTHON="$(BIN)/python" sh tests/wheel.sh
+	sh tests/wheel.sh $(BIN)/python
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
@@ -53,6 +65,7 @@ bench: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/cog -r $(DOCUMENTS)
 
 clean:
 	rm -rf .venv build dist $(DEMO)

@@ -1,8 +1,15 @@
-"""What all tests share: the option that writes golden files anew."""
+"""What all tests share: how hypothesis goes about its work, and the option that writes golden files anew."""
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from hypothesis import settings
+
+settings.register_profile("check", derandomize=True, deadline=None, max_examples=50)
+settings.register_profile("search", deadline=None, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "check"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
