@@ -17,7 +17,7 @@ from pirtimeline.analysis.affected import affected
 from pirtimeline.analysis.conditions import Condition
 from pirtimeline.analysis.coverage import coverage
 from pirtimeline.analysis.duplicates import duplicates, without_copies
-from pirtimeline.analysis.environment import environment
+from pirtimeline.analysis.environment import banners, environment
 from pirtimeline.analysis.evidence import evidence
 from pirtimeline.analysis.excerpts import excerpts
 from pirtimeline.analysis.facts import Difference, Facts, Inputs, Interval, Moment, Value, plain
@@ -49,12 +49,13 @@ def analyse(inputs: Inputs, *, window: tuple[datetime, datetime] | None = None, 
     start = moments["impact_start"].timestamp if "impact_start" in moments else None
     points = observations.placed(points, touched, covered["hosts"], start=start, until=_until(moments, covered))
     moments |= _told(points, start)
-    held = list(_conditions(events, asked, found, hits, points, moments, covered))
+    lines = banners(events)
+    held = _conditions(events, lines, found, hits, points, moments, covered)
     stage = _scene(inputs, hits, held, found, points, touched, moments, covered)
     candidates = hypotheses(inputs, stage)
     claims, why_not = claimed(candidates)
     moments |= when.explained(claims[0] if claims else None, moments)
-    settings = environment(events)
+    settings = environment(lines)
     new = windowed.findings(held, inputs.rules)
     details = {c.finding_id: c.detail for c in held}
     findings = observations.reassigned(pl.concat([inputs.findings, new]), start, _until(moments, covered))
@@ -85,7 +86,7 @@ def analyse(inputs: Inputs, *, window: tuple[datetime, datetime] | None = None, 
 
 def _conditions(
     events: pl.LazyFrame,
-    asked: pl.LazyFrame,
+    lines: pl.DataFrame,
     found: incidents.Incident,
     hits: pl.DataFrame,
     points: pl.DataFrame,
@@ -95,8 +96,12 @@ def _conditions(
     """Look for every windowed condition."""
     calm = windows.baseline(found.bins, found.outage) if found.outage else None
     changed = points.filter((pl.col("role") == "change") & (pl.col("kinship") >= 2))["at"].drop_nulls().unique().sort()
-    held = [*http.conditions(found, moments), *gc.conditions(events, changed.to_list()), *pools.conditions(hits, calm)]
-    held += silence.skew(asked, found.tiers)
+    held = [
+        *http.conditions(found, moments),
+        *gc.conditions(events, lines, changed.to_list()),
+        *pools.conditions(hits, calm),
+    ]
+    held += silence.skew(found.tiers)
     span = when.span_of(moments, covered["last"])
     if span and calm:
         held += silence.gaps(events, span.around(timedelta(minutes=10)))
@@ -126,15 +131,9 @@ def _counted(found: incidents.Incident) -> dict[str, Moment]:
     every, bins, outage = found.every, found.bins, found.outage
     start = when.impact_start(found.failed, bins, outage, every)
     rows = found.answered if outage.kind != "errors" else found.failed.lazy()
-    after = (
-        rows.filter(pl.col("timestamp") >= start.timestamp)
-        .select("timestamp", "event_id")
-        .sort("timestamp", "event_id")
-    )
-    answered = after.collect(engine="streaming")
     held = {
-        "mitigated": when.held("mitigated", windows.mitigated(bins, outage, every=every), answered, bins, outage),
-        "recovered": when.held("recovered", windows.recovered(bins, outage, every=every), answered, bins, outage),
+        "mitigated": when.held("mitigated", windows.mitigated(bins, outage, every=every), rows, bins, outage),
+        "recovered": when.held("recovered", windows.recovered(bins, outage, every=every), rows, bins, outage),
     }
     return {"impact_start": start} | {name: moment for name, moment in held.items() if moment is not None}
 

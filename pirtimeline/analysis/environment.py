@@ -56,29 +56,31 @@ BANNERS: tuple[tuple[str, str, str], ...] = (
 )  # fmt: skip
 """Name, a literal that stands in the line, and the regex (Rust's) whose group is the value."""
 
+LENGTH = 2_000
+"""Banners stand at the beginning of a message."""
+
 SINGLE = ("Apache Tomcat", "JVM version", "PostgreSQL", "nginx", "MySQL", "MariaDB", "Maximum heap (-Xmx)", "Kernel")
 """Of these a host has one value: two are worth a remark."""
 
 
-def environment(events: pl.LazyFrame) -> tuple[Setting, ...]:
+def banners(events: pl.LazyFrame) -> pl.DataFrame:
+    """Give the lines that may state something: those that hold the literal of a banner."""
+    needles = sorted({needle for _, needle, _ in BANNERS})
+    message = pl.col("message")
+    kept = events.filter(message.str.contains_any(needles) & pl.col("http_status_code").is_null())
+    return kept.select("event_id", "host_name", "timestamp", message.str.slice(0, LENGTH)).collect(engine="streaming")
+
+
+def environment(lines: pl.DataFrame) -> tuple[Setting, ...]:
     """Collect what start-up lines state: one entry for each name, value and host, as of its first line.
 
     Example:
         >>> row = {"event_id": "a:0", "host_name": "web1", "timestamp": None, "message": "nginx/1.22.1"}
-        >>> events = pl.LazyFrame([row], schema_overrides={"timestamp": pl.Datetime("us", "UTC")})
-        >>> [(s.name, s.value, s.host_name) for s in environment(events)]
+        >>> lines = pl.DataFrame([row], schema_overrides={"timestamp": pl.Datetime("us", "UTC")})
+        >>> [(s.name, s.value, s.host_name) for s in environment(lines)]
         [('nginx', '1.22.1', 'web1')]
     """
-    needles = sorted({needle for _, needle, _ in BANNERS})
-    message = pl.col("message")
-    lines = (
-        events.filter(message.str.contains_any(needles))
-        .select("event_id", "host_name", "timestamp", "message")
-        .collect(engine="streaming")
-    )
     found = [_stated(lines, order, *banner) for order, banner in enumerate(BANNERS)]
-    if not found:
-        return ()
     first = (
         pl.concat(found)
         .sort("timestamp", "event_id", nulls_last=True)

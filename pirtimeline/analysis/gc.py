@@ -29,12 +29,15 @@ class Trend:
     points: int
 
 
-def conditions(events: pl.LazyFrame, changes: list[datetime]) -> Iterator[Condition]:
-    """Give what the collections of each host and service show; a leak may have begun at one of `changes`."""
+def conditions(events: pl.LazyFrame, lines: pl.DataFrame, changes: list[datetime]) -> Iterator[Condition]:
+    """Give what the collections of each host and service show; a leak may have begun at one of `changes`.
+
+    `lines` are those of `environment.banners`: they tell when a JVM started.
+    """
     rows = pauses(events)
     if rows.is_empty():
         return
-    starts = _starts(events)
+    starts = _starts(lines)
     for (host, service), one in rows.group_by(["host_name", "service_name"], maintain_order=True):
         lives = starts.filter(pl.col("host_name").eq_missing(host))["timestamp"].to_list()
         yield from _pressure(one, str(host or ""), str(service or ""))
@@ -62,15 +65,9 @@ def pauses(events: pl.LazyFrame) -> pl.DataFrame:
     )
 
 
-def _starts(events: pl.LazyFrame) -> pl.DataFrame:
-    needle = pl.col("message").str.contains_any(["Using ", "Initializing The Z"])
-    return (
-        events.filter(needle & pl.col("timestamp").is_not_null())
-        .filter(pl.col("message").str.contains(STARTS))
-        .select("timestamp", "host_name")
-        .sort("timestamp")
-        .collect(engine="streaming")
-    )
+def _starts(lines: pl.DataFrame) -> pl.DataFrame:
+    started = pl.col("timestamp").is_not_null() & pl.col("message").str.contains(STARTS)
+    return lines.filter(started).select("timestamp", "host_name").sort("timestamp")
 
 
 def _pressure(rows: pl.DataFrame, host: str, service: str) -> Iterator[Condition]:

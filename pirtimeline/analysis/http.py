@@ -12,6 +12,9 @@ from pirtimeline.analysis.facts import Interval, Moment
 from pirtimeline.analysis.incident import Incident
 from pirtimeline.signatures.windowed import limits
 
+LEAST = 50
+"""Fewer durations than this show no quantile."""
+
 SAMPLE = 20_000
 """So many durations on either side are enough for the test."""
 
@@ -98,15 +101,28 @@ def _recovered(moments: dict[str, Moment]) -> Iterator[Condition]:
 
 def _latency(found: Incident) -> Iterator[Condition]:
     """Compare the durations of each bin near the outage with those of the time well before it, tier by tier."""
-    limit, interval = limits("http.latency_shift"), found.interval
-    span = found.span
+    interval, span = found.interval, found.span
     if interval is None or span is None:
         return
-    calm = Interval(span.start, max(span.start, interval.start - _lead(interval.start - span.start, found.every)))
-    timed = found.answered.filter(pl.col("duration_ms").is_not_null() & (pl.col("timestamp") < interval.end))
-    rows = timed.select("event_id", "timestamp", "stream", "host_name", "service_name", "duration_ms")
-    for (_,), one in rows.collect(engine="streaming").group_by(["stream"], maintain_order=False):
-        yield from _slow(one.sort("timestamp", "event_id"), calm, found.every, limit)
+    begin = max(span.start, interval.start - _lead(interval.start - span.start, found.every))
+    timed = found.answered.filter(pl.col("duration_ms").is_not_null())
+    usual = _usual(timed.filter((pl.col("timestamp") >= span.start) & (pl.col("timestamp") < begin)))
+    later = timed.filter((pl.col("timestamp") >= begin) & (pl.col("timestamp") < interval.end))
+    rows = later.select("event_id", "timestamp", "stream", "host_name", "service_name", "duration_ms")
+    listed = rows.collect(engine="streaming").sort("stream", "timestamp", "event_id")
+    for (stream,), one in listed.group_by(["stream"], maintain_order=True):
+        yield from _slow(one, usual.filter(pl.col("stream") == stream)["duration_ms"], found.every)
+
+
+def _usual(timed: pl.LazyFrame) -> pl.DataFrame:
+    """Give the durations of the calm by stream; of very many, those of every n-th place in their source."""
+    size = timed.select(pl.len()).collect(engine="streaming").item()
+    every = max(1, size // (10 * SAMPLE))
+    return (
+        timed.filter(pl.col("byte_offset").hash() % every == 0)
+        .select("stream", "duration_ms")
+        .collect(engine="streaming")
+    )
 
 
 def _lead(before: timedelta, every: timedelta) -> timedelta:
@@ -114,14 +130,12 @@ def _lead(before: timedelta, every: timedelta) -> timedelta:
     return min(before / 2, timedelta(minutes=30)) if before > 20 * every else timedelta(0)
 
 
-def _slow(rows: pl.DataFrame, calm: Interval, every: timedelta, limit: object) -> Iterator[Condition]:
-    lim = dict(limit)  # type: ignore[call-overload]
-    usual = rows.filter(pl.col("timestamp") < calm.end)["duration_ms"]
-    if len(usual) < 50:
+def _slow(later: pl.DataFrame, usual: pl.Series, every: timedelta) -> Iterator[Condition]:
+    lim = limits("http.latency_shift")
+    if len(usual) < LEAST:
         return
     p95 = float(usual.quantile(0.95, "linear") or 0.0)
     slow = max(lim["factor"] * p95, p95 + lim["least_ms"])
-    later = rows.filter(pl.col("timestamp") >= calm.end)
     binned = (
         later.group_by_dynamic("timestamp", every=every)
         .agg(pl.col("duration_ms").quantile(0.95, "linear").alias("p95"), pl.len().alias("n"))
@@ -147,7 +161,7 @@ def _slow(rows: pl.DataFrame, calm: Interval, every: timedelta, limit: object) -
 def _differs(usual: pl.Series, now: pl.Series, p: float) -> bool:
     from scipy.stats import mannwhitneyu
 
-    one, other = (s.gather_every(max(1, len(s) // SAMPLE)).to_numpy() for s in (now, usual))
+    one, other = (s.sort().gather_every(max(1, len(s) // SAMPLE)).to_numpy() for s in (now, usual))
     return bool(mannwhitneyu(one, other, alternative="greater", method="asymptotic").pvalue < p)
 
 

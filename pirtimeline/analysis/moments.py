@@ -14,6 +14,9 @@ from pirtimeline.analysis.windows import Hold, Outage
 PRIOR_ALERT = timedelta(hours=1)
 """An alert may precede the impact by this much and still be how it was detected."""
 
+FOLLOWS = timedelta(minutes=10)
+"""A quiet stretch is cited by its first request, which comes this soon after its start or not at all."""
+
 FORMULAS = {
     "time_to_detect": ("impact_start", "detected"),
     "time_to_acknowledge": ("detected", "acknowledged"),
@@ -44,12 +47,13 @@ def impact_start(failed: pl.DataFrame, bins: pl.DataFrame, found: Outage, every:
     return _moment("impact_start", first["timestamp"], (first["event_id"],), reason, confidence=confidence)
 
 
-def held(name: str, hold: Hold | None, answered: pl.DataFrame, bins: pl.DataFrame, found: Outage) -> Moment | None:
+def held(name: str, hold: Hold | None, rows: pl.LazyFrame, bins: pl.DataFrame, found: Outage) -> Moment | None:
     """Give the moment at which a quiet stretch begins: the first request at or after the start of its first bin."""
     if hold is None:
         return None
     at = bins["bin"][hold.bin]
-    after = answered.filter(pl.col("timestamp") >= at).head(1)
+    near = rows.filter(pl.col("timestamp").is_between(at, at + FOLLOWS)).select("timestamp", "event_id")
+    after = near.sort("timestamp", "event_id").head(1).collect(engine="streaming")
     rule = f"at most twice the calm's share of failures ({found.calm.share:.3%})"
     if name == "recovered":
         rule = "no failures beyond the calm's" + (", at least half of the traffic back" if hold.volume_back else "")

@@ -13,6 +13,7 @@ import polars as pl
 
 from pirtimeline.analysis.facts import Inputs
 from pirtimeline.analysis.mentions import Mention, kin, mention, named_hosts, tokens
+from pirtimeline.schema import event_id
 
 POINTS = ("change", "detection", "response", "containment", "recovery", "communication")
 """Roles whose events are told one by one."""
@@ -75,12 +76,19 @@ def told(inputs: Inputs, hits: pl.DataFrame, roles: tuple[str, ...] = POINTS) ->
 
 def with_details(inputs: Inputs, hits: pl.DataFrame) -> pl.DataFrame:
     """Join to hits what the event table says of their events, and the bounds of undated ones."""
-    ids = hits.select("event_id").unique()
-    sources = ids.select(pl.col("event_id").str.head(12))["event_id"].unique().to_list()
+    keys = (
+        hits.select("event_id")
+        .unique()
+        .select(pl.col("event_id").str.split(":"))
+        .select(source_id=pl.col("event_id").list.first(), byte_offset=pl.col("event_id").list.last().cast(pl.UInt64))
+    )
+    near = pl.col("source_id").is_in(keys["source_id"].unique().to_list())
+    near &= pl.col("byte_offset").is_between(keys["byte_offset"].min() or 0, keys["byte_offset"].max() or 0)
     details = (
-        inputs.events.filter(pl.col("source_id").is_in(sources))
-        .join(ids.lazy(), on="event_id", how="semi")
-        .select(*DETAILS)
+        inputs.events.filter(near)
+        .select(c for c in DETAILS if c != "event_id")
+        .join(keys.lazy(), on=["source_id", "byte_offset"], how="semi")
+        .with_columns(event_id())
         .collect(engine="streaming")
     )
     joined = hits.join(details, on="event_id", how="left")

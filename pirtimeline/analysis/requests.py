@@ -22,10 +22,14 @@ _ID = pl.col("trace_id").str.strip_chars()
 
 @dataclass(frozen=True, slots=True)
 class Tiers:
-    """Which streams of requests face the users, and which stand behind another (inner -> outer)."""
+    """Which streams of requests face the users, and which stand behind another (inner -> outer).
+
+    `sample` holds requests with an id, those of one id all or none, that show it.
+    """
 
     outer: tuple[str, ...] = ()
     behind: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    sample: pl.DataFrame = field(default_factory=pl.DataFrame)
 
 
 def requests(events: pl.LazyFrame) -> pl.LazyFrame:
@@ -55,11 +59,12 @@ def tiers(answered: pl.LazyFrame) -> Tiers:
     streams = _streams(answered)
     if streams.height < 2:
         return Tiers(tuple(streams["stream"]))
-    pairs = _pairs_by_id(answered, streams) | _pairs_by_shape(answered, streams)
+    sample, share = _sample(answered, streams)
+    pairs = _pairs_by_id(sample, share, streams) | _pairs_by_shape(answered, streams)
     behind: dict[str, tuple[str, ...]] = {}
     for inner, outer in sorted(pairs):
         behind[inner] = (*behind.get(inner, ()), outer)
-    return Tiers(tuple(s for s in streams["stream"] if s not in behind), behind)
+    return Tiers(tuple(s for s in streams["stream"] if s not in behind), behind, sample)
 
 
 def _streams(answered: pl.LazyFrame) -> pl.DataFrame:
@@ -81,11 +86,18 @@ def _streams(answered: pl.LazyFrame) -> pl.DataFrame:
     )
 
 
-def _pairs_by_id(answered: pl.LazyFrame, streams: pl.DataFrame) -> set[tuple[str, str]]:
-    """Pair streams that share request ids: the one that took longer over a request stands before the other."""
+def _sample(answered: pl.LazyFrame, streams: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """Give the requests of every n-th id, by a hash of the id, and n; of equal ids in one stream the first."""
     share = max(1, int(streams["ids"].sum()) // SAMPLE)
+    columns = ("stream", "request_id", "timestamp", "host_name", "duration_ms", "resolution_us", "event_id")
     chosen = answered.filter(pl.col("request_id").is_not_null() & (pl.col("request_id").hash() % share == 0))
-    rows = chosen.select("stream", "request_id", "duration_ms").unique(["stream", "request_id"], keep="any").collect()
+    rows = chosen.select(columns).collect(engine="streaming").sort("stream", "timestamp", "event_id", nulls_last=True)
+    return rows.unique(["stream", "request_id"], keep="first", maintain_order=True), share
+
+
+def _pairs_by_id(rows: pl.DataFrame, share: int, streams: pl.DataFrame) -> set[tuple[str, str]]:
+    """Pair streams that share request ids: the one that took longer over a request stands before the other."""
+    rows = rows.select("stream", "request_id", "duration_ms")
     both = rows.join(rows, on="request_id", suffix="_o").filter(pl.col("stream") != pl.col("stream_o"))
     longer = pl.col("duration_ms_o") - pl.col("duration_ms")
     shared = (

@@ -9,7 +9,7 @@ import polars as pl
 
 from pirtimeline.analysis.conditions import Condition
 from pirtimeline.analysis.facts import Interval
-from pirtimeline.analysis.requests import SAMPLE, Tiers
+from pirtimeline.analysis.requests import Tiers
 from pirtimeline.signatures.windowed import limits
 
 
@@ -52,12 +52,12 @@ def gaps(events: pl.LazyFrame, near: Interval) -> Iterator[Condition]:
         )
 
 
-def skew(asked: pl.LazyFrame, tiers: Tiers) -> Iterator[Condition]:
+def skew(tiers: Tiers) -> Iterator[Condition]:
     """Compare the times at which two hosts log the same request: the outer one must not finish before the inner one."""
     limit = limits("time.skew")
     for inner, outers in sorted(tiers.behind.items()):
         for outer in outers:
-            rows = _both(asked, inner, outer)
+            rows = _both(tiers.sample, inner, outer)
             if rows.height < limit["least"] or rows["host_name"][0] == rows["host_name_o"][0]:
                 continue
             early = rows.filter(pl.col("late") < -pl.col("unit"))
@@ -69,16 +69,8 @@ def skew(asked: pl.LazyFrame, tiers: Tiers) -> Iterator[Condition]:
             yield _skewed(worst, float(offset or 0.0), rows)  # type: ignore[arg-type]
 
 
-def _both(asked: pl.LazyFrame, inner: str, outer: str) -> pl.DataFrame:
-    chosen = asked.filter(pl.col("stream").is_in([inner, outer]) & pl.col("request_id").is_not_null())
-    rows = (
-        chosen.select("stream", "request_id", "timestamp", "host_name", "duration_ms", "resolution_us", "event_id")
-        .filter(pl.col("request_id").hash() % 16 == 0)
-        .unique(["stream", "request_id"], keep="any")
-        .sort("request_id", "stream")
-        .head(SAMPLE)
-        .collect()
-    )
+def _both(sample: pl.DataFrame, inner: str, outer: str) -> pl.DataFrame:
+    rows = sample.filter(pl.col("timestamp").is_not_null())
     one, other = (rows.filter(pl.col("stream") == s) for s in (inner, outer))
     both = one.join(other, on="request_id", suffix="_o").sort("timestamp", "request_id")
     room = (pl.col("duration_ms_o").fill_null(0) - pl.col("duration_ms").fill_null(0)).clip(lower_bound=0) / 1000

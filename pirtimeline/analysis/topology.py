@@ -11,6 +11,10 @@ from pirtimeline.analysis.facts import Edge
 from pirtimeline.analysis.requests import FAILED, Tiers
 
 CLIENTS = "clients"
+SESSION = "connection authorized: user="
+"""PostgreSQL's line for a session that a user opened."""
+
+LENGTH = 2_000
 
 PEERS: tuple[tuple[str, str, str, bool], ...] = (
     ("upstream", 'upstream: "', r'upstream: "[a-z]+://([^"/:]+(?::\d+)?)', True),
@@ -35,7 +39,8 @@ PEERS: tuple[tuple[str, str, str, bool], ...] = (
 
 def topology(events: pl.LazyFrame, asked: pl.LazyFrame, tiers: Tiers, hosts: list[str]) -> tuple[Edge, ...]:
     """List observed pairs: clients to the outermost tier, tier to tier, and the peers that messages name."""
-    return tuple(_requests(asked, tiers) + _named(events, hosts) + _sessions(events))
+    lines = _lines(events)
+    return tuple(_requests(asked, tiers) + _named(lines, hosts) + _sessions(lines))
 
 
 def neighbours(edges: tuple[Edge, ...], hosts: frozenset[str]) -> frozenset[str]:
@@ -83,14 +88,16 @@ def _requests(asked: pl.LazyFrame, tiers: Tiers) -> list[Edge]:
     return edges
 
 
-def _named(events: pl.LazyFrame, hosts: list[str]) -> list[Edge]:
-    needles = sorted({needle for _, needle, _, _ in PEERS})
+def _lines(events: pl.LazyFrame) -> pl.DataFrame:
+    """Give the lines that name a peer or a user of a database."""
+    needles = sorted({SESSION} | {needle for _, needle, _, _ in PEERS})
     message = pl.col("message")
-    lines = (
-        events.filter(message.str.contains_any(needles))
-        .select("event_id", "host_name", "message")
-        .collect(engine="streaming")
-    )
+    kept = events.filter(message.str.contains_any(needles) & pl.col("http_status_code").is_null())
+    return kept.select("event_id", "host_name", message.str.slice(0, LENGTH)).collect(engine="streaming")
+
+
+def _named(lines: pl.DataFrame, hosts: list[str]) -> list[Edge]:
+    message = pl.col("message")
     short = {h.lower().split(".")[0]: h for h in reversed(hosts)}
     edges: dict[tuple[str, str, str], Edge] = {}
     for kind, needle, regex, fails in PEERS:
@@ -113,17 +120,16 @@ def _named(events: pl.LazyFrame, hosts: list[str]) -> list[Edge]:
     return [edge for edge in edges.values() if edge.origin != edge.target]
 
 
-def _sessions(events: pl.LazyFrame) -> list[Edge]:
+def _sessions(lines: pl.DataFrame) -> list[Edge]:
     """Give the users that hold sessions on a database: the name often tells the service."""
     message = pl.col("message")
     users = (
-        events.filter(message.str.contains("connection authorized: user=", literal=True))
+        lines.filter(message.str.contains(SESSION, literal=True))
         .select("event_id", "host_name", message.str.extract(r"user=([^\s,]+)").alias("user"))
         .drop_nulls()
         .group_by("host_name", "user")
         .agg(pl.len().alias("count"), pl.col("event_id").min())
         .sort("host_name", "user")
-        .collect(engine="streaming")
     )
     return [
         Edge(origin=f"user {user}", target=host, kind="database session", count=count, failed=0, event_ids=(one,))
