@@ -132,7 +132,7 @@ def test_html_that_a_person_wrote_is_shown_not_run() -> None:
     assert 'href="javascript' not in made
 
 
-@pytest.mark.parametrize("form", ["docx", "html"])
+@pytest.mark.parametrize("form", ["docx", "html", "pdf"])
 def test_document_is_a_function_of_its_text(form: str) -> None:
     text = report.markdown(example_inputs())
     assert document(text, form) == document(text, form)

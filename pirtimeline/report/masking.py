@@ -64,7 +64,8 @@ _SECRET_NAMES = (
 _SPOKEN_NAMES = ("password", "passwd", "passphrase", "pwd", "secret", "api key", "api_key", "api-key", "apikey")
 _FLAGS = ("password", "passwd", "passphrase", "pass", "secret", "token", "api-key", "apikey", "access-key")
 _HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token", "x-csrf-token")
-_QUOTED = r"""\\+"[^"\\\r\n]*(?:\\+")?|"(?:[^"\\\r\n]|\\[^\r\n])*"?|'[^'\r\n]*'?"""
+_QUOTED = r"""\(masked\)|\\+"[^"\\\r\n]*(?:\\+")?|"(?:[^"\\\r\n]|\\[^\r\n])*"?|'[^'\r\n]*'?"""
+"""A value in quotes, of whose end a cut text may say nothing; what was masked before counts as one."""
 _BARE = r"""[^ \t\r\n"',;&|<>()\]}{]+"""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any
@@ -38,7 +40,18 @@ def write(tokens: Sequence[Token], out: IO[bytes]) -> None:
     stream = iter(tokens)
     for token in stream:
         _block(document, token, stream, lists=[])
-    document.save(out)
+    drawn = io.BytesIO()
+    document.save(drawn)
+    _undated(drawn, out)
+
+
+def _undated(drawn: IO[bytes], out: IO[bytes]) -> None:
+    """Copy a zip file with one date for all its members: the library takes the time of day."""
+    with zipfile.ZipFile(drawn) as source, zipfile.ZipFile(out, "w") as target:
+        for name in source.namelist():
+            member = zipfile.ZipInfo(name, EPOCH.timetuple()[:6])
+            member.compress_type = zipfile.ZIP_DEFLATED
+            target.writestr(member, source.read(name))
 
 
 def _block(document: Any, token: Token, stream: Iterator[Token], lists: list[str]) -> None:
