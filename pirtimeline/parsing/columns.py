@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import polars as pl
 
-from pirtimeline.parsing import levels, times
+from pirtimeline.parsing import levels, times, traces
 from pirtimeline.parsing.framing import Framed, framed_texts
 from pirtimeline.parsing.lines import Offsets
 from pirtimeline.parsing.plugin import Format, Pattern
@@ -52,13 +52,6 @@ UNITS: Mapping[str, float] = {
 SYSLOG_WORDS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
 """Syslog's severities by number."""
 
-_EXCEPTION = r"(?:[\w$]+\.)+[\w$]*(?:Exception|Error|Throwable|Failure|Fault|Interrupt|Death)\b"
-_TRACE = rf"(?m)^\s*(?:Caused by: )?{_EXCEPTION}|^\s+at [\w$.<>/@]+|^\s*Traceback \(most recent call last\)"
-_SPLIT = rf"(?ms)\A(?P<above>.*?)(?P<trace>^[ \t]*(?:Caused by: )?{_EXCEPTION}.*|^[ \t]+at .*|^Traceback .*)\z"
-_FIRST = rf"\A\s*(?:Exception in thread \".*?\" )?(?P<type>{_EXCEPTION})(?::[ \t]*(?P<said>[^\n]*))?"
-_TAIL = rf"(?P<type>{_EXCEPTION})(?::[ \t]*(?P<said>[^\n]*))?\z"
-_PYTHON = r"(?m)^(?P<type>[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning))(?:: (?P<said>.*))?\s*\z"
-
 
 def extract(texts: pl.Series, one: Format) -> pl.DataFrame:
     """Read texts that are one event each by a format's patterns.
@@ -88,7 +81,8 @@ def _by_pattern(framed: Framed, rows: Offsets, one: Format) -> Iterator[pl.DataF
     left = np.arange(len(rows))
     for place, pattern in enumerate(one.patterns):
         headers = framed.headers(rows[left], pattern.header_lines)
-        matched = headers.str.contains(pattern.regex).to_numpy() if len(headers) else np.zeros(0, np.bool_)
+        known = framed.sure and len(one.patterns) == 1 and not one.starts
+        matched = np.ones(len(left), np.bool_) if known else headers.str.contains(pattern.regex).to_numpy()
         mine = left if matched.all() else left[matched]
         if len(mine):
             headers = headers if matched.all() else headers.filter(matched)
@@ -123,40 +117,13 @@ def with_rest(table: pl.DataFrame, rests: pl.Series) -> pl.DataFrame:
     rows = np.flatnonzero((rests != "").to_numpy())
     if not len(rows):
         return table
-    below = _below(rests.gather(rows), table["message"].gather(rows))
+    below = traces.below(rests.gather(rows), table["message"].gather(rows))
     kept = [name for name in ("exception_type", "exception_message") if name in table.columns]
-    patch = below.drop(kept).with_columns(pl.Series("_at", rows))
-    spread = pl.DataFrame({"_at": np.arange(table.height)}).join(patch, on="_at", how="left", maintain_order="left")
+    blank = pl.Series([None], dtype=pl.String).new_from_index(0, table.height)
     return table.with_columns(
-        pl.coalesce(spread["message"], table["message"]).alias("message"),
-        *[spread[name] for name in spread.columns if name not in ("_at", "message")],
-    )
-
-
-def _below(rests: pl.Series, messages: pl.Series) -> pl.DataFrame:
-    """Split what stands below headers into `message`, `stack_trace`, `exception_type` and `exception_message`."""
-    rest, message = pl.col("rest"), pl.col("message")
-    parts = rest.str.extract_groups(_SPLIT)
-    table = pl.DataFrame({"rest": rests, "message": messages}).with_columns(
-        above=pl.when(rest.str.contains(_TRACE)).then(parts.struct.field("above")).otherwise(rest),
-        stack_trace=parts.struct.field("trace"),
-    )
-    above = pl.col("above").str.strip_chars_end("\r\n")
-    first = pl.col("stack_trace").str.extract_groups(_FIRST)
-    tail = message.str.extract_groups(_TAIL)
-    python = pl.col("stack_trace").str.extract_groups(_PYTHON)
-    return table.select(
-        pl.when(above.str.contains(r"\S"))
-        .then(pl.format("{}\n{}", message, above))
-        .otherwise(message)
-        .alias("message"),
-        "stack_trace",
-        *[
-            pl.when(pl.col("stack_trace").is_not_null())
-            .then(pl.coalesce(one.struct.field(field) for one in (first, python, tail)))
-            .alias(name)
-            for field, name in (("type", "exception_type"), ("said", "exception_message"))
-        ],
+        (table["message"] if name == "message" else blank).clone().scatter(rows, below[name]).alias(name)
+        for name in below.columns
+        if name not in kept
     )
 
 

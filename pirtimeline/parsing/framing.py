@@ -33,13 +33,15 @@ EVERYTHING = ".*"
 class Framed:
     """The events of a block: `first` line of each (one more than events), which format reads it, its header's line.
 
-    The header stands in the first line but for blank lines above the first event, which belong to it.
+    The header stands in the first line but for blank lines above the first event, which belong to it. `sure` says that
+    a format's own patterns told where its events begin, so that a single pattern needs no second look.
     """
 
     lines: Lines
     first: Offsets
     format: Places
     head: Offsets
+    sure: bool = True
 
     @property
     def height(self) -> int:
@@ -141,7 +143,7 @@ def framed_texts(texts: pl.Series) -> Framed:
     counts = (texts.str.count_matches("\n", literal=True) + 1).to_numpy().astype(np.int64)
     joined = "\n".join(texts.to_list()) + "\n" if len(texts) else ""
     first = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
-    return Framed(lines_of(joined.encode()), first, np.zeros(len(texts), np.int16), first[:-1])
+    return Framed(lines_of(joined.encode()), first, np.zeros(len(texts), np.int16), first[:-1], sure=False)
 
 
 def _refused(text: pl.Series, formats: Sequence[Format], opened: Places, breaks: Offsets) -> npt.NDArray[np.bool_]:
