@@ -14,7 +14,7 @@ import polars as pl
 
 from pirtimeline.parsing import headers, moulds, patterns, shapes, times
 from pirtimeline.parsing.headers import Header
-from pirtimeline.parsing.plugin import Format, Pattern
+from pirtimeline.parsing.plugin import CONTINUES, Format, Pattern
 from pirtimeline.parsing.skeletons import KINDS, first_parts, mark, skeleton
 from pirtimeline.parsing.stamps import find_stamps
 from pirtimeline.parsing.writers import Ground, Group, writers
@@ -23,7 +23,7 @@ NAME = "generic_text"
 EVERYTHING = ".*"
 
 _PARTS = 9
-_VARYING = "".join(mark(kind) for kind in KINDS if kind not in "LMTVIKQGRXl")
+_VARYING = "".join(mark(kind) for kind in KINDS if kind not in "LMTVIKQGRX")
 _GROUP = ("source_id", "shape", "mould", "prefix")
 _CERTAIN = "".join(mark(kind) for kind in "LMTPV")
 
@@ -71,40 +71,53 @@ def _dashes(parts: pl.Expr) -> pl.Expr:
 def _prefix(parts: pl.Expr) -> pl.Expr:
     """Write fields that vary, `-` among them, alike, so that the lines of one writer fall into one group."""
     field = mark("w")
-    same = parts.str.replace_all(f"[{_VARYING}]", field).str.replace_all(f"{field},? ", f"{field} ")
+    same = parts.str.replace_all(rf"([\[<(]){mark('l')}([\])>])", f"${{1}}{mark('L')}${{2}}")
+    same = same.str.replace_all(f"[{_VARYING}]", field).str.replace_all(f"{field},? ", f"{field} ")
     return same.str.replace_all(r"\s+", " ").str.replace_all(f"(?:{field} ){{3,}}", f"{field} {field} {field} ")
+
+
+def _at_head() -> pl.Expr:
+    """Tell whether a stamp stands where a header begins: nothing before it that varies, or an access log's fields."""
+    return ~pl.col("prefix").str.contains(mark("w")) | pl.col("before").str.ends_with("[")
 
 
 def _when(stamps: pl.DataFrame) -> pl.Series:
     """Read the stamps of sources that have several kinds: seconds since 1970 as the text says, less its offset.
 
-    Null where a year or a date lacks, and where there is nothing to compare.
+    In the year 2000 where a year lacks; null where a date lacks, and where there is nothing to compare.
     """
     parts = []
-    several = (pl.struct(*_GROUP[1:]).n_unique().over("source_id") > 1) | pl.col("claimed").any().over("source_id")
-    rows = stamps.select("shape", several.alias("asked"), timestamp_text="stamp").with_row_index("at")
+    heads = stamps.select(
+        "source_id", group=pl.struct(*_GROUP[1:]), head=_at_head() | pl.col("claimed"), claimed="claimed"
+    )
+    several = pl.col("group").filter("head").n_unique().over("source_id") > 1
+    asked = heads.select(pl.col("head") & (several | pl.col("claimed").any().over("source_id"))).to_series()
+    rows = stamps.select("shape", asked.alias("asked"), timestamp_text="stamp").with_row_index("at")
     unasked = rows.filter(~pl.col("asked")).select("at", pl.lit(None, pl.Float64).alias("when"))
     for (shape,), table in rows.filter("asked").group_by("shape", maintain_order=True):
         said = times.read(table, str(shape))
         local = pl.col("_local").cast(pl.Int64) / 1e6 - pl.col("_offset_s").fill_null(0)
-        parts.append(said.select("at", when=pl.when(pl.col("_lacks").is_null()).then(local)))
+        parts.append(
+            said.select("at", when=pl.when(pl.col("_lacks").is_null() | (pl.col("_lacks") == "year")).then(local))
+        )
     return pl.concat([unasked, *parts]).sort("at")["when"]
 
 
 def _grounds(lines: pl.DataFrame, stamps: pl.DataFrame) -> dict[str, Ground]:
     """Describe for each source what stands beside its stamps."""
     text = pl.col("text")
-    first_stamp = stamps.group_by("at", maintain_order=True).agg(pl.col("when").first())
-    table = lines.join(first_stamp.with_columns(stamped=pl.lit(True)), on="at", how="left", maintain_order="left")
+    first_stamp = stamps.group_by("at", maintain_order=True).agg(pl.col("when").first(), stamped=_at_head().any())
+    table = lines.join(first_stamp, on="at", how="left", maintain_order="left")
+    table = table.with_columns(pl.col("stamped").fill_null(False))
     blank = ~text.str.contains(r"\S")
-    starts = pl.col("at").filter(pl.col("piece") != pl.col("piece").shift()) if lines.height else pl.col("at")
+    plain = ~pl.col("stamped") & ~blank & ~pl.col("claimed")
     owning = pl.col("claimed") & ~text.str.contains(r"^[{}\[\]]")  # an object in JSON has no lines of text below it
     described = table.group_by("source_id", maintain_order=True).agg(
         first=pl.col("at").filter(~blank).first(),
         eligible=(~text.str.contains(r"^(?:\s|$)") & ~pl.col("claimed")).sum(),
-        stamped=pl.col("stamped").is_not_null().sum(),
-        begins=starts,
-        plain=pl.col("at").filter(pl.col("stamped").is_null() & ~blank & ~pl.col("claimed")),
+        stamped=pl.col("stamped").sum(),
+        plain=pl.col("at").filter(plain),
+        prose=pl.col("at").filter(plain & ~text.str.contains(CONTINUES) & text.str.contains(r"^\W{0,3}\pL+[ ,.:]")),
         claimed=pl.col("at").filter(owning),
         claimed_when=pl.col("when").filter(owning),
     )
@@ -116,8 +129,8 @@ def _ground(row: dict[str, object]) -> Ground:
         first=int(str(row["first"])) if row["first"] is not None else -1,
         eligible=int(str(row["eligible"])),
         stamped=int(str(row["stamped"])),
-        begins=np.asarray(row["begins"], np.int64),
         plain=np.asarray(row["plain"], np.int64),
+        prose=np.asarray(row["prose"], np.int64),
         claimed=np.asarray(row["claimed"], np.int64),
         claimed_when=np.asarray(row["claimed_when"], np.float64),
     )
@@ -137,7 +150,8 @@ def _groups(stamps: pl.DataFrame) -> dict[str, list[Group]]:
         marked=(_marked(pl.col("after_parts")) | pl.col("before_parts").str.contains(f"[{_CERTAIN}]")).mean(),
         bare=(~pl.col("after").str.contains(r"[\pL\d]")).mean(),
         enclosed=(address & pl.col("before").str.ends_with("[") & pl.col("after").str.starts_with("]")).mean() >= 0.9,
-        keyed=pl.col("before").str.contains(r"[:=]\s*[\[\"']?$").all(),
+        zoned=pl.col("stamp").str.contains(r"(?:Z|UTC|GMT|[+-]\d\d:?\d\d|^\d{10,}(?:[.,]\d+)?)$").mean() >= 0.5,
+        keyed=pl.col("before").str.contains(r"(?i)(?:date|time|timestamp|\bts|\bt)[\"']?\s*[:=]\s*[\[\"']?$").all(),
     )
     found: dict[str, list[Group]] = {}
     for row in grouped.iter_rows(named=True):

@@ -16,7 +16,14 @@ import numpy.typing as npt
 Places = npt.NDArray[np.int64]
 Times = npt.NDArray[np.float64]
 
-_QUARTER = 900.0
+_QUARTER, _YEAR = 900.0, 365.25 * 86400
+_STEPS = sorted(range(-56, 57), key=abs)
+"""Offsets between two writers' zones in quarters of an hour, the nearest first."""
+
+_FEW = 3
+_WITH_YEAR = 978_307_200
+"""2001 in seconds: a stamp without a year is read in 2000."""
+
 _ACCEPTED = 2
 
 
@@ -27,7 +34,7 @@ class Group:
     `at` are the numbers of the lines, `when` their times in seconds (NaN where unreadable), `fields` how many parts
     before the stamp vary like free text, `words` how many different texts they have, `marked` the share of lines with
     a level or another certain header part, `bare` the share with nothing after the stamp, `enclosed` whether
-    the stamp stands in brackets beside an address, `keyed` whether it stands behind a key.
+    the stamp stands in brackets beside an address, `zoned` whether it tells an offset, `keyed` whether it stands behind a key.
     """
 
     shape: str
@@ -39,6 +46,7 @@ class Group:
     marked: float
     bare: float
     enclosed: bool
+    zoned: bool
     keyed: bool
     at: Places
     when: Times
@@ -46,7 +54,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """What a source's sample has besides groups: its `plain` lines (no stamp at all), where a sample piece `begins`.
+    """What a source's sample has besides groups: its `plain` lines (no stamp at their head), those of them that are `prose`.
 
     `first` is the first line that is not blank of the source's head, `eligible` the count of lines that could open an
     event and `stamped` of those with a stamp, `claimed` the lines that a named format opens, `claimed_when` their times.
@@ -55,8 +63,8 @@ class Ground:
     first: int
     eligible: int
     stamped: int
-    begins: Places
     plain: Places
+    prose: Places
     claimed: Places
     claimed_when: Times
 
@@ -65,17 +73,16 @@ def writers(groups: Sequence[Group], ground: Ground) -> tuple[Group, ...]:
     """Choose the groups whose lines open events, the weightiest first."""
     left = sorted(groups, key=lambda one: (-_weight(one), int(one.at[0]), one.shape, one.mould, one.prefix))
     chosen: list[Group] = []
-    left = [one for one in left if _viable(one, ground)]
-    if left and not len(ground.claimed):
-        first = next((one for one in left if one.at[0] == ground.first and one.full), left[0])
-        chosen, left = [first], [one for one in left if one is not first]
-    while True:
+    viable = [one for one in left if _viable(one, ground)]
+    if viable and not len(ground.claimed):
+        chosen = [next((one for one in viable if one.at[0] == ground.first), viable[0])]
+    while chosen or len(ground.claimed):
         left = [rest for one in left if (rest := _without(one, chosen)) is not None]
         taken = next((one for one in left if _belongs(one, chosen, ground)), None)
         if taken is None:
-            return tuple(chosen)
+            break
         chosen.append(taken)
-        left = [one for one in left if one is not taken]
+    return tuple(chosen)
 
 
 def _weight(one: Group) -> float:
@@ -85,7 +92,8 @@ def _weight(one: Group) -> float:
 def _viable(one: Group, ground: Ground) -> bool:
     """Tell whether a group could be a writer's by itself."""
     share = len(one.at) / max(1, ground.eligible)
-    if not one.full and share < 0.5 and not (one.marked >= 0.8 and len(one.at) >= 3):
+    opens = one.at[0] == ground.first and len(one.at) >= 2 and _ordered(one.when[~np.isnan(one.when)])
+    if not one.full and share < 0.5 and not opens and not (one.marked >= 0.8 and len(one.at) >= 3):
         return False
     if one.fields == 0:
         return True
@@ -110,59 +118,80 @@ def _without(one: Group, chosen: Sequence[Group]) -> Group | None:
 
 def _belongs(one: Group, chosen: Sequence[Group], ground: Ground) -> bool:
     """Weigh what speaks for a further writer against what speaks for quoted lines."""
-    if any(one.shape == group.shape and one.prefix == group.prefix for group in chosen):
+    if any(_kin(one, group) for group in chosen):
         return True
+    if not _viable(one, ground):
+        return False
     if one.at[0] == ground.first and one.full:
         return True
-    score = _along(one, chosen, ground)
+    runs, others = _runs(one.at, ground), sum(len(group.at) for group in chosen) + len(ground.claimed)
+    blocks = runs * 10 <= min(len(one.at), others)  # one file after the other, or a change of format: not quoted
+    score = max(0, _along(one, chosen, ground)) + 2 if blocks else _along(one, chosen, ground)
     score += 2 if one.marked >= 0.8 or one.enclosed else -1 if one.marked < 0.2 else 0
-    score -= 3 if one.bare >= 0.5 else 0
-    runs = _runs(one.at, ground)
-    score += 2 if len(one.at) >= 15 * runs else 1 if len(one.at) >= 5 * runs else 0
-    score += 1 if one.full and not any(group.full for group in chosen) and not len(ground.claimed) else 0
     score += 2 if len(ground.plain) <= 0.05 * ground.stamped else 0
-    score -= 1 if np.isin(one.at - 1, ground.plain).mean() >= 0.5 else 0
+    score += 1 if one.full and not any(group.full for group in chosen) and not len(ground.claimed) else 0
+    score -= 3 if one.bare >= 0.5 else 0
+    score -= 4 if not blocks and _after_prose(one, chosen, ground) >= 0.3 else 0
     score -= 3 if not one.full else 0
     return score >= _ACCEPTED
 
 
+def _kin(one: Group, other: Group) -> bool:
+    """Tell whether two groups are one writer's that varies a little."""
+    if one.full != other.full:
+        return False
+    alike_before = one.prefix == other.prefix and (one.shape == other.shape or one.fields > 0)
+    return alike_before or (one.keyed and other.keyed and one.shape == other.shape and one.fields == other.fields == 0)
+
+
 def _runs(at: Places, ground: Ground) -> int:
     """Count the runs of neighbouring lines, plain ones between them left out."""
-    if len(at) < 2:
-        return 1
-    others = np.searchsorted(ground.plain, at)
-    rank = at - others
+    rank = at - np.searchsorted(ground.plain, at)
     return int((np.diff(rank) > 1).sum()) + 1
 
 
+def _after_prose(one: Group, chosen: Sequence[Group], ground: Ground) -> float:
+    """Give the share of events whose lines of this group stand right below a line of text, as a quotation does."""
+    owners = np.sort(np.concatenate([ground.claimed, *[group.at for group in chosen]]))
+    event = np.searchsorted(owners, one.at)
+    quoted = event[np.isin(one.at - 1, ground.prose)]
+    return len(np.unique(quoted)) / len(np.unique(event))
+
+
 def _along(one: Group, chosen: Sequence[Group], ground: Ground) -> int:
-    """Tell whether a group's times run along with the chosen writers': 3 they do, -2 they do not, 0 nobody can say."""
+    """Tell whether a group's times run along with the chosen writers': 3 they do, -4 they do not, 0 nobody can say."""
     at = np.concatenate([ground.claimed, *[group.at for group in chosen]])
     when = np.concatenate([ground.claimed_when, *[group.when for group in chosen]])
     order = np.argsort(at, kind="stable")
     at, when = at[order], when[order]
-    known = ~np.isnan(when)
-    at, when = at[known], when[known]
-    mine = ~np.isnan(one.when)
-    if not len(at) or not mine.any() or not _ordered(when):
+    if (when < _WITH_YEAR).any() != (one.when < _WITH_YEAR).any():  # one side has no years: compare within the year
+        when, mine = when % _YEAR, one.when % _YEAR
+    else:
+        mine = one.when
+    known, told = ~np.isnan(when), ~np.isnan(mine)
+    at, when, mine = at[known], when[known], mine[told]
+    if not len(at) or not len(mine) or not _ordered(when):
         return 0
-    above = np.searchsorted(at, one.at[mine]) - 1
-    below = np.minimum(above + 1, len(at) - 1)
-    early = when[np.maximum(above, 0)]
-    late = np.where(above + 1 < len(at), when[below], np.inf)
-    shift = _zone_shift(one.when[mine] - early)
-    moved = one.when[mine] - shift
-    within = (moved >= early - 2) & (moved <= np.minimum(late, early + 86400) + 2)
-    return 3 if within.mean() >= 0.8 else -2
+    above = np.searchsorted(at, one.at[told]) - 1
+    early = np.where(above >= 0, when[np.maximum(above, 0)], -np.inf)
+    late = np.where(above + 1 < len(at), when[np.minimum(above + 1, len(at) - 1)], np.inf)
+    apart = (
+        [_QUARTER * step for step in _STEPS]
+        if len(mine) >= _FEW or any(g.zoned != one.zoned for g in chosen)
+        else [0.0]
+    )
+    shares = [_share(mine - shift, early, late) for shift in apart]
+    if max(shares) < 0.8:
+        return -4
+    closest = apart[int(np.argmax(shares))]
+    return 3 if closest == 0 or len(mine) >= _FEW else 0
+
+
+def _share(moved: Times, early: Times, late: Times) -> float:
+    """Give the share of times that lie between those of their neighbours."""
+    return float(((moved >= early - 2) & (moved <= late + 2)).mean())
 
 
 def _ordered(when: Times) -> bool:
     """Tell whether times run forward but for a few."""
     return len(when) < 2 or float((np.diff(when) >= -2).mean()) >= 0.9
-
-
-def _zone_shift(ahead: Times) -> float:
-    """Give the offset between two writers' zones that their times suggest: whole quarters of an hour, up to 14 h."""
-    middle = float(np.median(ahead))
-    shift = float(np.floor(middle / _QUARTER + 0.1) * _QUARTER)
-    return shift if abs(shift) <= 14 * 3600 else 0.0
