@@ -7,6 +7,8 @@ from pathlib import Path
 
 from pirtimeline.parsing.plugin import Parser
 from pirtimeline_parsers.jvm_hs_err import CrashFile
+from pirtimeline_parsers.windows_evtx import WindowsEvtx
+from pirtimeline_parsers.windows_exports import WindowsJson, WindowsXml
 
 
 def parsers() -> Iterator[Path | Parser]:
@@ -17,4 +19,4 @@ def parsers() -> Iterator[Path | Parser]:
         True
     """
     yield from sorted(Path(__file__).parent.glob("*.toml"))
-    yield CrashFile()
+    yield from (CrashFile(), WindowsEvtx(), WindowsJson(), WindowsXml())

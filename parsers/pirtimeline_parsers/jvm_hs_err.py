@@ -85,7 +85,7 @@ def _row(data: bytes) -> dict[str, object]:
     return {
         "byte_offset": 0,
         "byte_length": len(data),
-        "line": 1,
+        "line": 0,
         "line_count": data.count(b"\n"),
         "parser": "jvm_hs_err",
         "timestamp_text": _time(text),
