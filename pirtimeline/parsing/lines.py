@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -151,4 +152,14 @@ def slices(utf8: bytes, starts: Offsets, ends: Offsets) -> pl.Series:
     bounds = np.empty(2 * count + 1, np.int64)
     bounds[0:-1:2], bounds[1::2], bounds[-1] = starts, ends, len(utf8) if count else 0
     pieces = pa.LargeStringArray.from_buffers(2 * count, pa.py_buffer(bounds), pa.py_buffer(utf8))
-    return pl.Series("text", pieces, dtype=pl.String).gather_every(2)
+    return pl.Series("text", _Handed(pieces)).gather_every(2)
+
+
+class _Handed:
+    """An Arrow array as its C interface alone, which Polars takes over without importing all of pyarrow."""
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+
+    def __arrow_c_array__(self, requested_schema: object = None) -> object:
+        return self._array.__arrow_c_array__(requested_schema)
