@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from report_inputs import hostile
 
-from pirtimeline.report import figures
+from pirtimeline.report import figures, series
 from pirtimeline.report.example import APP, example_inputs
 from pirtimeline.report.inputs import ReportInputs
 from pirtimeline.report.page import page
@@ -115,15 +115,15 @@ def test_page_without_anything_dated_has_no_chart() -> None:
 
 def test_figures_pass_lists() -> None:
     inputs = example_inputs()
-    span = figures.focus(inputs.facts, inputs.timeline)
+    span = series.focus(inputs.facts, inputs.timeline)
     assert span
-    figure = figures.error_rate(figures.request_bins(inputs.events, span), width=figures.every(span))
+    figure = figures.error_rate(series.request_bins(series.facing(inputs.events), span), width=series.every(span))
     assert all(isinstance(trace.to_plotly_json()["y"], (list, tuple)) for trace in figure.data)
 
 
 def test_heap_of_many_collections_keeps_the_highest_of_each_bin_and_all_full_ones() -> None:
     inputs = example_inputs()
-    span = figures.focus(inputs.facts, inputs.timeline)
+    span = series.focus(inputs.facts, inputs.timeline)
     assert span
     every_second = pl.datetime_range(span.start, span.end, "500ms", eager=True, time_zone="UTC", time_unit="us")
     rows = pl.DataFrame({"timestamp": every_second}).with_columns(
@@ -134,7 +134,7 @@ def test_heap_of_many_collections_keeps_the_highest_of_each_bin_and_all_full_one
         .otherwise(pl.lit("Pause Young")),
         host_name=pl.lit("app1"),
     )
-    points = figures.heap_points(rows.lazy(), span)
-    assert points.height < figures.POINTS * 1.1
+    points = series.heap_points(rows.lazy(), span)
+    assert points.height < series.POINTS * 1.1
     assert points["full"].sum() == len(range(7, rows.height, 1000))
     assert points["after"].max() == pytest.approx((rows.height - 1) / 1024)

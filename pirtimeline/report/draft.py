@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import polars as pl
 
-from pirtimeline.report import citations, masking, words
+from pirtimeline.report import citations, masking, series, words
 from pirtimeline.report.blocks import Block
 from pirtimeline.report.citations import Cited
 from pirtimeline.report.claims import Claim, bullets, claim_id
@@ -36,7 +37,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What sections are functions of. Every text in it is masked; none is escaped yet."""
+    """What sections are functions of. Every text in it is masked; none is escaped yet.
+
+    `requests` are those of the tier that users meet (`timestamp`, `failed`); `look_up` finds further events by id.
+    """
 
     facts: Mapping[str, Any]
     timeline: pl.DataFrame
@@ -49,6 +53,8 @@ class Draft:
     versions: Mapping[str, str]
     cited: Mapping[str, Cited]
     context: Mapping[str, tuple[list[str], list[str]]]
+    requests: pl.LazyFrame
+    look_up: Callable[[Iterable[str]], dict[str, Cited]]
 
     def moment(self, name: str) -> Mapping[str, Any]:
         """Give a moment of the facts; empty where it was not found."""
@@ -96,6 +102,7 @@ def draft(inputs: ReportInputs) -> Draft:
     context = citations.around(inputs.events, quoted) if quoted else {}
     neighbours = {name for before, after in context.values() for name in (*before, *after)}
     timeline = _table(inputs.timeline, TIMELINE_COLUMNS).sort("timestamp", "end_timestamp", "title", nulls_last=True)
+    look_up = partial(citations.look_up, events=inputs.events, sources=inputs.sources, raw=inputs.raw)
     return Draft(
         facts=facts,
         timeline=_decided(timeline, inputs.decisions),
@@ -106,13 +113,10 @@ def draft(inputs: ReportInputs) -> Draft:
         custody=_masked(dict(inputs.custody)),
         decisions=_masked(dict(inputs.decisions)),
         versions=_masked(dict(inputs.versions)),
-        cited=citations.look_up(
-            {*_cited_ids(facts), *timeline["event_ids"].list.head(8).explode().drop_nulls(), *neighbours},
-            events=inputs.events,
-            sources=inputs.sources,
-            raw=inputs.raw,
-        ),
+        cited=look_up({*_cited_ids(facts), *timeline["event_ids"].list.head(8).explode().drop_nulls(), *neighbours}),
         context=context,
+        requests=series.facing(inputs.events),
+        look_up=look_up,
     )
 
 

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import polars as pl
 
-from pirtimeline.analysis import requests as asked
 from pirtimeline.report import words
 
 BESIDE = timedelta(seconds=60)
@@ -32,8 +31,8 @@ class Effect(NamedTuple):
         return f"{before} failed in the {words.span(BESIDE.total_seconds())} before, {after} after"
 
 
-def effects(events: pl.LazyFrame, instants: Iterable[datetime]) -> dict[datetime, Effect]:
-    """Count requests around each instant. An action is not the cause of what changes after it; the count is all we say.
+def effects(requests: pl.LazyFrame, instants: Iterable[datetime]) -> dict[datetime, Effect]:
+    """Count requests (`timestamp`, `failed`) around each instant; that the action changed them is for people to say.
 
     Example:
         >>> effects(pl.LazyFrame(), [])
@@ -42,9 +41,8 @@ def effects(events: pl.LazyFrame, instants: Iterable[datetime]) -> dict[datetime
     at = sorted(set(instants))
     if not at:
         return {}
-    answered = asked.requests(events).filter(pl.col("timestamp").is_between(at[0] - BESIDE, at[-1] + BESIDE))
-    rows = asked.facing(answered, asked.tiers(answered)).select("timestamp", failed=pl.col("status") >= asked.FAILED)
-    table = rows.collect(engine="streaming")
+    inside = pl.col("timestamp").is_between(at[0] - BESIDE, at[-1] + BESIDE)
+    table = requests.filter(inside).collect(engine="streaming")
     return {instant: _effect(table, instant) for instant in at}
 
 

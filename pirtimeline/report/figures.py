@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
-from pirtimeline.analysis import rates
-from pirtimeline.analysis import requests as asked
 from pirtimeline.analysis.facts import Interval
 from pirtimeline.report import words
 from pirtimeline.report.escaping import html, shorten
+from pirtimeline.report.series import every, moments
 from pirtimeline.schema import ROLES
 
 if TYPE_CHECKING:
@@ -39,8 +38,6 @@ COLOURS = {
 """One colour a role, each dark enough to be read on white."""
 
 INK, FAINT, GRID, FAILED, ALL = "#1d2939", "#667085", "#eaecf0", "#d92d20", "#98a2b3"
-POINTS = 1_500
-"""More points than this in one trace are joined, the highest of each bin kept."""
 
 
 class Panel(NamedTuple):
@@ -50,95 +47,6 @@ class Panel(NamedTuple):
     traces: list[Any]
     height: float
     axis: dict[str, Any]
-
-
-def focus(facts: Mapping[str, Any], timeline: pl.DataFrame) -> Interval | None:
-    """Choose the interval to look at: window, moments and entries, with a tenth of it on either side.
-
-    Example:
-        >>> from pirtimeline.report.example import example_inputs
-        >>> inputs = example_inputs()
-        >>> focus(inputs.facts, inputs.timeline).start
-        datetime.datetime(2024, 3, 4, 2, 34, 54, tzinfo=datetime.timezone.utc)
-    """
-    window = facts.get("window") or {}
-    moments = [moment.get("timestamp") for moment in (facts.get("moments") or {}).values()]
-    instants = [words.instant(at) for at in (window.get("start"), window.get("end"), *moments)]
-    for name in ("timestamp", "end_timestamp"):
-        instants += [words.instant(at) for at in timeline[name].drop_nulls()] if name in timeline.columns else []
-    known = [at for at in instants if at is not None]
-    if not known:
-        return None
-    start, end = min(known), max(known)
-    pad = max((end - start) / 10, timedelta(seconds=10))
-    return Interval(start - pad, end + pad)
-
-
-def request_bins(events: pl.LazyFrame, span: Interval) -> pl.DataFrame:
-    """Count requests of the outermost tier in bins over a span: `bin`, `total`, `failed`; no rows without any.
-
-    Example:
-        >>> from pirtimeline.report.example import example_inputs
-        >>> inputs = example_inputs()
-        >>> request_bins(inputs.events, focus(inputs.facts, inputs.timeline)).columns
-        ['bin', 'total', 'failed']
-    """
-    answered = asked.requests(events)
-    rows = asked.facing(answered, asked.tiers(answered))
-    bins = rates.series(rows, span=span, every=every(span), failed=pl.col("status") >= asked.FAILED)
-    counted = bins.select("bin", "total", "failed")
-    return counted if counted["total"].sum() else counted.clear()
-
-
-def every(span: Interval) -> timedelta:
-    """Choose the width of bins for a span, wide enough that there are at most `POINTS` of them.
-
-    Example:
-        >>> from datetime import UTC
-        >>> at = datetime(2024, 3, 4, tzinfo=UTC)
-        >>> every(Interval(at, at + timedelta(minutes=10))), every(Interval(at, at + timedelta(days=30)))
-        (datetime.timedelta(seconds=3), datetime.timedelta(seconds=1740))
-    """
-    least = rates.width(timedelta(seconds=span.seconds))
-    needed = timedelta(seconds=-(-span.seconds // POINTS))
-    return least if least >= needed else timedelta(seconds=-(-needed.total_seconds() // 60) * 60)
-
-
-def heap_points(events: pl.LazyFrame, span: Interval) -> pl.DataFrame:
-    """Give the heap after collections: `host_name`, `timestamp`, `after` and `capacity` in MiB, `full`.
-
-    Of many, the highest of each bin stands for it; full collections all stay.
-
-    Example:
-        >>> from pirtimeline.report.example import example_inputs
-        >>> inputs = example_inputs()
-        >>> heap_points(inputs.events, focus(inputs.facts, inputs.timeline)).height
-        0
-    """
-    mib = 1024 * 1024
-    rows = (
-        events.filter(
-            pl.col("jvm_heap_after_bytes").is_not_null() & pl.col("timestamp").is_between(span.start, span.end)
-        )
-        .select(
-            pl.col("host_name").fill_null("unnamed host"),
-            "timestamp",
-            (pl.col("jvm_heap_after_bytes") / mib).alias("after"),
-            (pl.col("jvm_heap_capacity_bytes") / mib).alias("capacity"),
-            pl.col("jvm_gc_action")
-            .str.to_lowercase()
-            .str.contains("full", literal=True)
-            .fill_null(False)
-            .alias("full"),
-        )
-        .collect(engine="streaming")
-    )
-    wide = timedelta(seconds=max(1, -(-span.seconds // POINTS)))
-    top = pl.col("after") == pl.col("after").max().over("host_name", "full", pl.col("timestamp").dt.truncate(wide))
-    kept = rows.filter(top) if rows.height > POINTS else rows
-    return kept.sort("host_name", "timestamp", "after").unique(
-        ["host_name", "timestamp", "full"], keep="first", maintain_order=True
-    )
 
 
 def error_rate(bins: pl.DataFrame, *, width: timedelta) -> Figure:
@@ -181,11 +89,13 @@ def overview(
     """Draw requests, heap and entries above each other on one time axis, with the window and the moments.
 
     Example:
+        >>> from pirtimeline.report import series
         >>> from pirtimeline.report.example import example_inputs
         >>> inputs = example_inputs()
-        >>> span = focus(inputs.facts, inputs.timeline)
-        >>> figure = overview(inputs.facts, inputs.timeline, bins=request_bins(inputs.events, span),
-        ...     points=heap_points(inputs.events, span), span=span)
+        >>> span = series.focus(inputs.facts, inputs.timeline)
+        >>> bins = series.request_bins(series.facing(inputs.events), span)
+        >>> points = series.heap_points(inputs.events, span)
+        >>> figure = overview(inputs.facts, inputs.timeline, bins=bins, points=points, span=span)
         >>> len(figure.data), len(figure.layout.shapes)
         (4, 4)
     """
@@ -454,19 +364,6 @@ def _marks(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
             }
         )
     return shapes
-
-
-def moments(facts: Mapping[str, Any]) -> list[tuple[str, datetime]]:
-    """List the moments with their times, in the order of time.
-
-    Example:
-        >>> from pirtimeline.report.example import example_inputs
-        >>> [name for name, _ in moments(example_inputs().facts)]
-        ['impact_start', 'detected', 'recovered']
-    """
-    found = facts.get("moments") or {}
-    told = [(name, words.instant(found[name].get("timestamp"))) for name in words.MOMENTS if name in found]
-    return sorted(((name, at) for name, at in told if at), key=lambda pair: pair[1])
 
 
 def _numbers(facts: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from pirtimeline.analysis.facts import Interval
-from pirtimeline.report import citations, figures, words
+from pirtimeline.report import citations, figures, series, words
 from pirtimeline.report.citations import Cited
 from pirtimeline.report.draft import Draft, draft, entry_id
 from pirtimeline.report.entries import moments_of, time_cell, told
@@ -37,12 +37,22 @@ def page(inputs: ReportInputs, *, cited: Iterable[str] = ()) -> str:
         >>> text.startswith("<!DOCTYPE html>"), "hunter2" in text
         (True, False)
     """
+    return page_of(draft(inputs), cited=cited)
+
+
+def page_of(made: Draft, *, cited: Iterable[str] = ()) -> str:
+    """Write the page of a draft.
+
+    Example:
+        >>> from pirtimeline.report.example import example_draft
+        >>> "INC-2024-00123" in page_of(example_draft())
+        True
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from plotly.offline import get_plotlyjs
 
-    made = draft(inputs)
     rows = made.timeline.to_dicts()
-    events, context = _events(inputs, made, rows, cited)
+    events, context = _events(made, rows, cited)
     figure = _figure(made)
     site = Environment(
         loader=PackageLoader("pirtimeline.report"),
@@ -80,12 +90,11 @@ def _shown(value: Any) -> Any:
 
 def _figure(made: Draft) -> dict[str, Any] | None:
     """Draw the overview; None where nothing is dated."""
-    span = figures.focus(made.facts, made.timeline)
+    span = series.focus(made.facts, made.timeline)
     if span is None:
         return None
     around = _wider(made.events, span)
-    bins = figures.request_bins(made.events, around)
-    points = figures.heap_points(made.events, around)
+    bins, points = series.request_bins(made.requests, around), series.heap_points(made.events, around)
     drawn = figures.overview(made.facts, made.timeline, bins=bins, points=points, span=around)
     drawn.update_xaxes(range=[figures.stamp(span.start), figures.stamp(span.end)])
     found: dict[str, Any] = drawn.to_plotly_json()
@@ -113,18 +122,17 @@ def _wider(events: pl.LazyFrame, span: Interval) -> Interval:
 
 
 def _events(
-    inputs: ReportInputs, made: Draft, rows: Sequence[Mapping[str, Any]], cited: Iterable[str]
+    made: Draft, rows: Sequence[Mapping[str, Any]], cited: Iterable[str]
 ) -> tuple[dict[str, Cited], Mapping[str, tuple[list[str], list[str]]]]:
     """Look up the events that the page can show, and the neighbours of each entry's first."""
     firsts = [row["event_ids"][0] for row in rows if row["event_ids"]]
     wanted = [name for row in rows for name in _some(row["event_ids"] or [])]
     wanted = list(dict.fromkeys([*firsts, *wanted, *cited]))[:MOST]
-    if not wanted or set(EVENT_COLUMNS) - set(inputs.events.collect_schema().names()):
+    if not wanted or set(EVENT_COLUMNS) - set(made.events.collect_schema().names()):
         return {}, {}
-    context = {**citations.around(inputs.events, firsts), **made.context}
+    context = {**citations.around(made.events, firsts), **made.context}
     near = {name for before, after in context.values() for name in (*before, *after)}
-    found = citations.look_up({*wanted, *near}, events=inputs.events, sources=inputs.sources, raw=inputs.raw)
-    return found, context
+    return made.look_up({*wanted, *near}), context
 
 
 def _some(ids: Sequence[str]) -> list[str]:
@@ -189,7 +197,7 @@ def _moments(made: Draft) -> list[dict[str, Any]]:
             "event": next(iter(made.moment(name).get("event_ids") or []), ""),
             "proposed": made.moment(name).get("claim") == "proposed",
         }
-        for number, (name, at) in enumerate(figures.moments(made.facts), 1)
+        for number, (name, at) in enumerate(series.moments(made.facts), 1)
     ]
 
 

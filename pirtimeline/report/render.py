@@ -56,7 +56,7 @@ def _definitions(made: Draft, text: str) -> str:
     """Say of each citation where it leads: the page, with path and line as its title."""
     ids = citations.found_in(text)
     missing = [name for name in ids if name not in made.cited]
-    found = {**made.cited, **citations.look_up(missing, events=made.events, sources=made.sources)}
+    found = {**made.cited, **made.look_up(missing)}
     return "\n".join(_definition(event) for event in sorted((found[name] for name in ids if name in found), key=_place))
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pirtimeline import store
 from pirtimeline.errors import CaseError
-from pirtimeline.report import blocks, citations, figures
+from pirtimeline.report import blocks, citations, figures, series
 from pirtimeline.report.draft import Draft, draft
 from pirtimeline.report.inputs import ReportInputs
 from pirtimeline.report.masking import mask_json
@@ -42,12 +42,12 @@ def write(inputs: ReportInputs, folder: Path) -> WriteResult:
         >>> [file.name for file in done.files]
         ['report.md', 'report.json', 'timeline.html', 'entries.json', 'error_rate.json']
     """
-    from pirtimeline.report.page import page
+    from pirtimeline.report.page import page_of
 
     made = draft(inputs)
     merged = _merge_into(folder / "report.md", written(made), folder)
     store.write_bytes(folder / "report.json", facts_json(inputs).encode())
-    text = page(inputs, cited=citations.found_in(merged.text))
+    text = page_of(made, cited=citations.found_in(merged.text))
     store.write_bytes(folder / "timeline.html", text.encode())
     drawn = _write_figures(made, folder / "figures")
     files = [folder / name for name in ("report.md", "report.json", "timeline.html")]
@@ -122,13 +122,13 @@ def _read(file: Path) -> str:
 
 def _write_figures(made: Draft, folder: Path) -> list[Path]:
     """Write each figure as plotly's JSON (`plotly.io.read_json`), where its table has rows."""
-    span = figures.focus(made.facts, made.timeline)
+    span = series.focus(made.facts, made.timeline)
     if span is None:
         return []
-    bins, points = figures.request_bins(made.events, span), figures.heap_points(made.events, span)
+    bins, points = series.request_bins(made.requests, span), series.heap_points(made.events, span)
     drawn: dict[str, Any] = {"entries": figures.entries(made.timeline)}
     if bins.height:
-        drawn["error_rate"] = figures.error_rate(bins, width=figures.every(span))
+        drawn["error_rate"] = figures.error_rate(bins, width=series.every(span))
     if points.height:
         drawn["heap"] = figures.heap(points)
     for name, figure in sorted(drawn.items()):

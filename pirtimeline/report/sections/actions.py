@@ -47,7 +47,7 @@ def _taken(draft: Draft) -> str:
     entries = [e for e in of_roles(draft, "response", "containment", "recovery") if e["timestamp"] and e["event_ids"]]
     if not entries:
         return draft.bullets([absent("A corrective action.", searched(draft))])
-    changed = effects(draft.events, [entry["timestamp"] for entry in entries])
+    changed = effects(draft.requests, [entry["timestamp"] for entry in entries])
     rows = [
         (
             entry_id(entry),
