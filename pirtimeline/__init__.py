@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pirtimeline.investigation import Investigation, add_note, investigate
     from pirtimeline.parsing.plugin import Format, Parser, Pattern, Sample
     from pirtimeline.parsing.registry import installed
-    from pirtimeline.reading import Excerpt, excerpts, raw
+    from pirtimeline.reading import Excerpt
     from pirtimeline.settings import Settings
     from pirtimeline.signatures import Matches, Rules, load, match
     from pirtimeline.verify import faults
@@ -38,7 +38,7 @@ _HOMES = {
     "investigation": ("Investigation", "add_note", "investigate"),
     "parsing.plugin": ("Format", "Parser", "Pattern", "Sample"),
     "parsing.registry": ("installed",),
-    "reading": ("Excerpt", "excerpts", "raw"),
+    "reading": ("Excerpt",),
     "settings": ("Settings",),
     "signatures": ("Matches", "Rules", "load", "match"),
     "verify": ("faults",),
@@ -67,14 +67,12 @@ __all__ = [
     "add_note",
     "build",
     "draft",
-    "excerpts",
     "exported",
     "faults",
     "installed",
     "investigate",
     "load",
     "match",
-    "raw",
 ]
 
 

@@ -13,7 +13,6 @@ from pirtimeline.case import Case
 from pirtimeline.errors import PirTimelineError
 from pirtimeline.ingest import Outcome, ingest
 from pirtimeline.investigation import decisions, investigate
-from pirtimeline.reading import raw
 from pirtimeline.settings import Settings
 
 REPORTS = {"report": "report.md", "page": "timeline.html"}
@@ -131,6 +130,6 @@ def headlines(facts: Mapping[str, Any], findings: int, entries: int) -> list[str
 def _bytes(case: Case, event_ids: Sequence[str]) -> dict[str, bytes]:
     """Read events' bytes; none where the evidence is no longer there, which the report says."""
     try:
-        return raw(case, event_ids)
+        return case.raw(event_ids)
     except (PirTimelineError, OSError):
         return {}

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from pirtimeline.errors import CaseError
+from pirtimeline.reading import Excerpt, excerpts
 from pirtimeline.schema import (
     DUPLICATE_COLUMNS,
     EVENT_COLUMNS,
@@ -104,6 +105,25 @@ class Case:
     def duplicates(self) -> pl.LazyFrame:
         """Scan which events are copies of which; empty before the analysis."""
         return self._table("duplicates.parquet", DUPLICATE_COLUMNS)
+
+    def raw(self, event_ids: Sequence[str], *, moved: str | Path | None = None) -> dict[str, bytes]:
+        """Give the bytes of events as they are in the evidence: event id -> bytes, in the order asked.
+
+        Args:
+            event_ids: `<source_id>:<byte_offset>`, each; an event that was cut into pieces gives all of them.
+            moved: where the evidence lies now, if not where it was.
+
+        Raises:
+            CaseError: an event is not in the case.
+            SourceError: its evidence cannot be opened, or has changed.
+        """
+        return {one.event_id: one.data for one in self.excerpts(event_ids, moved=moved, around=0)}
+
+    def excerpts(
+        self, event_ids: Sequence[str], *, moved: str | Path | None = None, around: int = 1024
+    ) -> list[Excerpt]:
+        """Give events with `around` bytes of what stands around them; see `raw`."""
+        return excerpts(self, event_ids, moved=moved, around=around)
 
     def query(self, sql: str) -> pl.DataFrame:
         """Answer Polars SQL over `events`, `rows`, `findings`, `timeline`, `duplicates` and `sources`.

@@ -5,15 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import polars as pl
 
 from pirtimeline import evidence
-from pirtimeline.case import Case
 from pirtimeline.errors import CaseError, SourceError
+from pirtimeline.settings import Settings
 
 CHUNK = 4 << 20
+
+
+class Opened(Protocol):
+    """What must be known of a case to read behind its events; `Case` is one."""
+
+    @property
+    def path(self) -> Path:
+        """Give the case's folder."""
+
+    @property
+    def settings(self) -> Settings:
+        """Give what was declared, the evidence among it."""
+
+    @property
+    def sources(self) -> list[dict[str, Any]]:
+        """Give what the commit marks say of each source."""
+
+    def rows(self) -> pl.LazyFrame:
+        """Give every row, with `event_id`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +56,10 @@ class Excerpt:
         return self.data.decode(self.encoding, "replace")
 
 
-def raw(case: Case, event_ids: Sequence[str], *, moved: str | Path | None = None) -> dict[str, bytes]:
-    """Give the bytes of events as they are in the evidence.
-
-    Args:
-        case: the case that names them.
-        event_ids: `<source_id>:<byte_offset>`, each.
-        moved: where the evidence lies now, if not where it was.
-
-    Returns:
-        Event id -> bytes, in the order asked. An event that was cut into pieces gives all of them.
-
-    Raises:
-        CaseError: an event is not in the case.
-        SourceError: its evidence cannot be opened, or has changed.
-    """
-    return {one.event_id: one.data for one in excerpts(case, event_ids, moved=moved, around=0)}
-
-
 def excerpts(
-    case: Case, event_ids: Sequence[str], *, moved: str | Path | None = None, around: int = 1024
+    case: Opened, event_ids: Sequence[str], *, moved: str | Path | None = None, around: int = 1024
 ) -> list[Excerpt]:
-    """Read events with the bytes around them; see `raw`."""
+    """Read events with the bytes around them, as `Case.excerpts` says."""
     asked = list(dict.fromkeys(event_ids))
     spans = _spans(case, asked)
     if missing := [one for one in asked if one not in spans]:
@@ -77,7 +78,7 @@ def excerpts(
 
 
 def open_sources(
-    case: Case, source_ids: Sequence[str], *, moved: str | Path | None = None
+    case: Opened, source_ids: Sequence[str], *, moved: str | Path | None = None
 ) -> Iterator[tuple[str, BinaryIO]]:
     """Open sources of a case again, with one pass through each archive.
 
@@ -91,7 +92,7 @@ def open_sources(
         yield places[place], stream
 
 
-def evidence_arguments(case: Case, moved: str | Path | None) -> tuple[str, ...]:
+def evidence_arguments(case: Opened, moved: str | Path | None) -> tuple[str, ...]:
     """Name the evidence, in the order that places count it in; `moved` stands for the one, or holds all of them."""
     arguments = evidence.ordered(case.settings.evidence)
     if moved is None:
@@ -101,7 +102,7 @@ def evidence_arguments(case: Case, moved: str | Path | None) -> tuple[str, ...]:
     return tuple(str(Path(moved) / Path(one).name) for one in arguments)
 
 
-def _spans(case: Case, event_ids: Sequence[str]) -> dict[str, tuple[int, int, int | None]]:
+def _spans(case: Opened, event_ids: Sequence[str]) -> dict[str, tuple[int, int, int | None]]:
     """Find where events lie: first byte, end, first line."""
     ids = pl.Series(event_ids, dtype=pl.String)
     source_ids = ids.str.split(":").list.first().unique()

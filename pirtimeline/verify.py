@@ -11,7 +11,7 @@ import polars as pl
 
 from pirtimeline.case import Case
 from pirtimeline.errors import PirTimelineError
-from pirtimeline.reading import CHUNK, evidence_arguments, open_sources, raw
+from pirtimeline.reading import CHUNK, evidence_arguments, open_sources
 from pirtimeline.schema import event_id
 
 
@@ -106,7 +106,7 @@ def _citations(case: Case, moved: str | Path | None) -> Iterator[str]:
         yield f"{one}: cited, but not in the case"
     there = sorted(cited & known)
     try:
-        raw(case, there, moved=moved)
+        case.raw(there, moved=moved)
     except (PirTimelineError, OSError) as error:
         yield str(error)
 

@@ -92,10 +92,9 @@ def show(
     """Show the bytes of events, `<source_id>:<byte_offset>`, with what stands around them."""
     from pirtimeline.case import Case
     from pirtimeline.cli.showing import as_object, as_text
-    from pirtimeline.reading import excerpts
 
     opened = Case(case)
-    for one in excerpts(opened, event_ids, moved=moved, around=0 if as_bytes else around):
+    for one in opened.excerpts(event_ids, moved=moved, around=0 if as_bytes else around):
         if as_bytes:
             click.echo(one.data, nl=False)
         elif as_json:
