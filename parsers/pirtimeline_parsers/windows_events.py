@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-DATA = """
+NAMES = """
 AccessList AccessMask Accesses Account AccountName Action AllowedToDelegateTo Application AttributeLDAPDisplayName
 AttributeValue AuditPolicyChanges AuthenticationPackageName CallTrace CallerProcessName Channel ClassName CommandLine
 Company Configuration Contents CreationUtcTime CurrentDirectory Data Description DestAddress DestPort Destination
@@ -21,19 +21,22 @@ EventNamespace EventType FailureCode FileName FileNameBuffer FileVersion Filter 
 HostApplication HostName HostVersion Image ImageLoaded ImagePath ImpersonationLevel Initiated IntegrityLevel IpAddress
 IpPort IsExecutable KeyLength LogonGuid LogonId LogonProcessName LogonType MandatoryLabel Message ModifyingApplication
 Name NewName NewProcessId NewProcessName NewSd NewTargetUserName NewUacValue NewValue ObjectClass ObjectDN ObjectName
-ObjectServer ObjectType ObjectValueName OldTargetUserName OldUacValue OldValue Operation OriginalFileName ParentCommandLine
-ParentImage ParentProcessGuid ParentProcessId ParentProcessName ParentUser PasswordLastSet Path Payload PipeName
-PossibleCause PreviousCreationUtcTime PrivilegeList ProcessCommandLine ProcessGuid ProcessId ProcessName ProcessPath
-Product Properties Protocol Provider_Name QueryName QueryResults QueryStatus Query RelativeTargetName RuleName SamAccountName
-ScriptBlockId ScriptBlockText Service ServiceFileName ServiceName ServicePrincipalNames ServiceStartType ServiceType
-ShareLocalPath ShareName SidHistory Signature SignatureStatus Signed Source SourceAddress SourceHostname SourceImage
-SourceIp SourceIsIpv6 SourceName SourcePort SourceProcessId StartAddress StartFunction StartModule StartType State Status
-SubStatus SubcategoryGuid SubjectDomainName SubjectLogonId SubjectUserName SubjectUserSid TargetDomainName TargetFilename
-TargetImage TargetInfo TargetLogonId TargetName TargetObject TargetOutboundUserName TargetProcessAddress TargetProcessId
-TargetServerName TargetSid TargetUserName TargetUserSid TaskContent TaskName TicketEncryptionType TicketOptions Type
-UserAccountControl User UserName Value Workstation WorkstationName param1 param2 param3 param4 param5
-""".split()
+ObjectServer ObjectType ObjectValueName OldTargetUserName OldUacValue OldValue Operation OriginalFileName
+ParentCommandLine ParentImage ParentProcessGuid ParentProcessId ParentProcessName ParentUser PasswordLastSet Path
+Payload PipeName PossibleCause PreviousCreationUtcTime PrivilegeList ProcessCommandLine ProcessGuid ProcessId
+ProcessName ProcessPath Product Properties Protocol Provider_Name Query QueryName QueryResults QueryStatus
+RelativeTargetName RuleName SamAccountName ScriptBlockId ScriptBlockText Service ServiceFileName ServiceName
+ServicePrincipalNames ServiceStartType ServiceType ShareLocalPath ShareName SidHistory Signature SignatureStatus
+Signed Source SourceAddress SourceHostname SourceImage SourceIp SourceIsIpv6 SourceName SourcePort SourceProcessId
+StartAddress StartFunction StartModule StartType State Status SubStatus SubcategoryGuid SubjectDomainName
+SubjectLogonId SubjectUserName SubjectUserSid TargetDomainName TargetFilename TargetImage TargetInfo TargetLogonId
+TargetName TargetObject TargetOutboundUserName TargetProcessAddress TargetProcessId TargetServerName TargetSid
+TargetUserName TargetUserSid TaskContent TaskName TicketEncryptionType TicketOptions Type User UserAccountControl
+UserName Value Workstation WorkstationName param1 param2 param3 param4 param5
+"""
 """Names of event data that published rules ask for; each is a column of its own, all else is in `extra`."""
+
+DATA = NAMES.split()
 
 SYSTEM = ("EventRecordID", "Keywords", "Level", "Opcode", "Task", "UserID")
 COLUMNS: Mapping[str, pl.DataType] = dict.fromkeys(sorted({*DATA, *SYSTEM}), pl.String())

@@ -1,6 +1,6 @@
 """Windows event logs as they lie on disk (EVTX): records as events, headers and slack as structure.
 
-The layout is that of libevtx's documentation, "Windows XML Event Log (EVTX) format": a header of 4096 bytes, then chunks of
+The layout is that of libevtx's documentation, "Windows XML Event Log (EVTX) format": a header of 4096 bytes, chunks of
 64 KiB, each with a header of 512 bytes and records that begin with `2a 2a 00 00`, their length and their number, and
 end with their length again. The binary XML within is read by the package `evtx`, chunk by chunk, since a record needs
 its chunk's templates; where the records lie, that package does not say, so a short walk finds them.
@@ -135,7 +135,8 @@ def _rendered(chunk: bytes) -> dict[int, list[Mapping[str, Any]]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            for record in PyEvtxParser(io.BytesIO(file), number_of_threads=1, skip_errors=True).records_json():
+            records: Any = PyEvtxParser(io.BytesIO(file), number_of_threads=1, skip_errors=True).records_json()
+            for record in records:
                 event = json.loads(record["data"]).get("Event")
                 if isinstance(event, Mapping):
                     said.setdefault(record["event_record_id"], []).append(event)
@@ -145,7 +146,7 @@ def _rendered(chunk: bytes) -> dict[int, list[Mapping[str, Any]]]:
 
 
 def _header() -> bytes:
-    """Write the header of a file with one chunk, so that each can be read by itself and whatever the file's own says."""
+    """Write the header of a file of one chunk, so that each chunk is read by itself, whatever the file's own says."""
     head = bytearray(FILE_HEADER)
     struct.pack_into("<8sQQQIHHHH", head, 0, MAGIC, 0, 0, 1, 128, 1, 3, FILE_HEADER, 1)
     return bytes(head)
