@@ -52,7 +52,7 @@ def detect(
     }
     claimed = _claimed(samples, matches, outer, chosen, bounds)
     kinds, claimed = structures.synthesise(samples.with_columns(claimed=claimed))
-    left = pl.lit(~claimed) & pl.col("text").str.contains(r"\S")
+    left = ~pl.col("claimed") & pl.col("text").str.contains(r"\S")
     texts = generic.synthesise(samples.with_columns(claimed=claimed).filter(left.any().over("source_id")))
     inner = _inner(samples["text"], matches, outer, chosen, bounds, formats)
     return {
