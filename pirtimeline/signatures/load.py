@@ -113,6 +113,16 @@ def load(
     return found
 
 
+def check(paths: Sequence[Path]) -> list[Problem]:
+    """Name every problem of the rules in some files or folders, with file and line.
+
+    Example:
+        >>> check([])
+        []
+    """
+    return list(collect(paths, builtin=False).problems)
+
+
 def collect(
     paths: Sequence[Path] = (),
     *,

@@ -73,7 +73,7 @@ def match(
         >>> match(events, load()).hits["signature_id"].to_list()
         ['jvm.oom.heap']
     """
-    raw = _hits(_sources(events, own or {}, copies), rules, batch)
+    raw = _hits(sources(events, own or {}, copies), rules, batch)
     correlations = correlated(raw, rules)
     keyed = _output(raw, rules).with_columns(key=pl.lit(None, dtype=pl.String))
     hits = _preceded(pl.concat([keyed, *correlations], how="diagonal"), rules.headers())
@@ -82,9 +82,10 @@ def match(
     return Matches(hits.select(list(PLACES)), found.select(list(FINDING_COLUMNS)))
 
 
-def _sources(
+def sources(
     events: pl.LazyFrame, own: Mapping[str, pl.LazyFrame], copies: pl.LazyFrame | None
 ) -> Iterator[pl.LazyFrame]:
+    """Give the frames to match one after another: parsers with columns of their own apart, copies left out."""
     rest = events.filter(~pl.col("parser").is_in(sorted(own))) if own else events
     for frame in (rest, *(own[parser] for parser in sorted(own))):
         yield frame if copies is None else frame.join(copies.select("event_id"), on="event_id", how="anti")
@@ -97,7 +98,7 @@ def _hits(sources: Iterable[pl.LazyFrame], rules: Rules, batch: int) -> pl.DataF
     parts: list[pl.DataFrame] = []
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
         for source in sources:
-            frame = _complete(source)
+            frame = complete(source)
             known = frame.collect_schema().names()
             asked = {column for scope in groups for column in needed(scope, known, extras)}
             wanted = [name for name in known if name in asked or name in {*PLACES, *BOUNDS, "parser"}]
@@ -123,7 +124,7 @@ def _ahead(
         yield running.popleft().result()
 
 
-def _complete(frame: pl.LazyFrame) -> pl.LazyFrame:
+def complete(frame: pl.LazyFrame) -> pl.LazyFrame:
     """Add the columns that a hit needs and a small frame may lack."""
     known = frame.collect_schema().names()
     missing = {**PLACES, **BOUNDS, **{name: pl.String() for name in ("message", "process_name", "http_method")}}

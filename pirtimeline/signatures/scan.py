@@ -118,7 +118,7 @@ def matched(groups: list[Scope], frame: pl.DataFrame) -> Iterator[tuple[Scope, R
 
     A scope of `groups` is replaced by a tuned one once there are rows enough to tune it by.
     """
-    for number, rows in _in_scope(groups, frame):
+    for number, rows in in_scope(groups, frame):
         scope = groups[number]
         kept = frame.select(needed(scope, frame.columns))[rows]
         if kept.height >= SAMPLE // 4 and len(scope.rules) > FEW and not scope.tuned_already:
@@ -127,7 +127,7 @@ def matched(groups: list[Scope], frame: pl.DataFrame) -> Iterator[tuple[Scope, R
             yield scope, scope.rules[rule], rows.gather(found)
 
 
-def _in_scope(groups: Sequence[Scope], frame: pl.DataFrame) -> Iterator[tuple[int, pl.Series]]:
+def in_scope(groups: Sequence[Scope], frame: pl.DataFrame) -> Iterator[tuple[int, pl.Series]]:
     """Give for each scope that has any the rows that its logsource means, by their numbers."""
     parsers = [parser for parser in frame["parser"].unique().to_list() if parser is not None]
     read = {n: [p for p in parsers if scope.binding.reads(p)] for n, scope in enumerate(groups)}
