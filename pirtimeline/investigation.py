@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +13,8 @@ import yaml
 
 from pirtimeline import analysis, signatures, store
 from pirtimeline.case import Case
+from pirtimeline.ingest.parts import own_columns
+from pirtimeline.parsing.registry import installed
 from pirtimeline.schema import DUPLICATE_COLUMNS, FINDING_COLUMNS, TIMELINE_COLUMNS
 from pirtimeline.settings import Settings
 from pirtimeline.timeline import timeline
@@ -58,7 +60,7 @@ def matched(case: Case, rules: signatures.Rules) -> tuple[pl.DataFrame, signatur
     """Match rules over a case's events, copies counted once; give which events are copies, and what was matched."""
     events = case.events()
     copies = analysis.duplicates(events, case.sources)
-    own = {name: case.events(name) for name in _parsers_with_own_columns(case)}
+    own = own_events(case)
     return copies, signatures.match(events, rules, copies=copies.lazy(), own=own)
 
 
@@ -107,13 +109,17 @@ def add_note(case: Path, at: datetime, text: str) -> None:
     store.write_bytes(case / NOTES, yaml.safe_dump(told, allow_unicode=True, sort_keys=True).encode())
 
 
-def _parsers_with_own_columns(case: Case) -> list[str]:
-    from pirtimeline.ingest.parts import own_columns
-    from pirtimeline.parsing.registry import installed
-
-    known = installed([Path(folder) for folder in case.settings.parser_folders])
+def own_events(case: Case) -> dict[str, pl.LazyFrame]:
+    """Scan the events of each parser of a case that has further columns of its own, with those."""
+    columns = parser_columns(case.settings.parser_folders)
     there = {name for one in case.sources for name in one["parsers"]}
-    return sorted(name for name in there if own_columns(known.get(name)))
+    return {name: case.events(name) for name in sorted(there) if columns.get(name)}
+
+
+def parser_columns(folders: Iterable[str] = ()) -> dict[str, list[str]]:
+    """Name the further columns of every installed parser."""
+    known = installed([Path(folder) for folder in folders])
+    return {name: list(own_columns(one)) for name, one in known.items()}
 
 
 def _write(case: Path, facts: analysis.Facts, copies: pl.DataFrame, entries: pl.DataFrame) -> bool:

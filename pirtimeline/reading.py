@@ -53,7 +53,11 @@ class Excerpt:
     @property
     def text(self) -> str:
         """Give the event's own bytes as text; what does not decode is U+FFFD."""
-        return self.data.decode(self.encoding, "replace")
+        return self.decoded(self.data)
+
+    def decoded(self, data: bytes) -> str:
+        """Give bytes of the same source as text."""
+        return data.decode("utf-8" if self.encoding == "binary" else self.encoding, "replace")
 
 
 def excerpts(

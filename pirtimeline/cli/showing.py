@@ -24,7 +24,7 @@ def as_text(case: Case, one: Excerpt) -> str:
     head = f"{one.event_id}  {place}\n{dated}  parser {row['parser']}" + (
         f" in {row['envelope']}" if row["envelope"] else ""
     )
-    around = [one.before.decode(one.encoding, "replace"), one.text, one.after.decode(one.encoding, "replace")]
+    around = [one.decoded(one.before), one.text, one.decoded(one.after)]
     before = around[0].split("\n")[1:] if around[0].count("\n") else []
     after = around[2].split("\n")[:-1]
     lines = (
@@ -47,8 +47,8 @@ def as_object(case: Case, one: Excerpt) -> dict[str, Any]:
         "time_basis": row["time_basis"],
         "parser": row["parser"],
         "text": one.text,
-        "before": one.before.decode(one.encoding, "replace"),
-        "after": one.after.decode(one.encoding, "replace"),
+        "before": one.decoded(one.before),
+        "after": one.decoded(one.after),
     }
     return told | ({"hex": one.data.hex()} if "�" in one.text else {})
 

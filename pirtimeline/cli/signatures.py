@@ -1,96 +1,141 @@
-"""`signatures`: list rules and whether they apply here, check them, run them on a case, explain one."""
+"""`signatures`: list, check, run and explain rules."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+if TYPE_CHECKING:
+    import polars as pl
+
+    from pirtimeline.case import Case
+    from pirtimeline.signatures import Rules
+
 _PATH = click.Path(exists=True, path_type=Path)
-_FOLDERS = click.option(
-    "--signatures", "folders", type=_PATH, multiple=True, metavar="DIR", help="A folder of Sigma rules."
-)
-_FIELDS = click.option("--fields", type=_PATH, multiple=True, metavar="DIR", help="A folder of field maps.")
+_RULES = click.option("--signatures", "paths", type=_PATH, multiple=True, metavar="PATH", help="Rules of yours.")
+_FIELDS = click.option("--fields", "fields", type=_PATH, multiple=True, metavar="PATH", help="Field maps of yours.")
+_PLACEHOLDERS = click.option("--placeholders", type=_PATH, metavar="FILE", help="Values for the modifier expand.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 
 
 @click.group(short_help="List, check, run and explain rules.")
 def signatures() -> None:
-    """List, check, run and explain rules: our own catalogue, and yours with --signatures."""
+    """List, check, run and explain rules: our own catalogue and any Sigma rule."""
 
 
 @signatures.command("list")
-@_FOLDERS
+@_RULES
 @_FIELDS
+@_PLACEHOLDERS
 @_JSON
-def list_(folders: tuple[Path, ...], fields: tuple[Path, ...], as_json: bool) -> None:
-    """List rules with level and role, and say of each whether an installed format can feed it."""
+def list_(paths: tuple[Path, ...], fields: tuple[Path, ...], placeholders: Path | None, as_json: bool) -> None:
+    """List signatures, and whether each applies to what the installed parsers give."""
     from pirtimeline.cli.showing import as_table
+    from pirtimeline.investigation import parser_columns
     from pirtimeline.signatures import load
 
-    table = load(folders, fields=fields).table(_own_columns())
-    shown = table if as_json else table.select("id", "title", "level", "role", "applicable")
-    click.echo(as_table(shown, "jsonl" if as_json else "table"), nl=False)
+    rules = load(paths, fields=fields, placeholders=placeholders)
+    table = rules.table(parser_columns())
+    click.echo(as_table(table, "jsonl" if as_json else "table"), nl=False)
 
 
 @signatures.command("check")
-@click.argument("paths", nargs=-1, type=_PATH)
+@click.argument("paths", nargs=-1, required=True, type=_PATH)
 @_FIELDS
-def check(paths: tuple[Path, ...], fields: tuple[Path, ...]) -> int:
-    """Try to compile rule files; without PATHS, our own catalogue. Print what is wrong, and what is worth knowing."""
+@_PLACEHOLDERS
+@_JSON
+def check(paths: tuple[Path, ...], fields: tuple[Path, ...], placeholders: Path | None, as_json: bool) -> int:
+    """Name every problem of the rules in PATHS with file and line; end with 1 where a rule cannot run."""
     from pirtimeline.signatures.load import collect
 
-    found = collect(paths, builtin=not paths, fields=fields)
-    fatal = [problem for problem in found.problems if problem.fatal]
-    for problem in found.problems:
-        click.echo(str(problem.error()), err=not problem.fatal)
-    if not fatal:
-        click.echo(f"{len(found.signatures())} rules hold", err=True)
+    found = collect(paths, builtin=False, fields=fields, placeholders=placeholders)
+    for one in found.problems:
+        if as_json:
+            told = {"rule": one.rule, "path": one.path, "line": one.line, "what": one.what, "hint": one.hint}
+            click.echo(json.dumps(told | {"fatal": one.fatal}, ensure_ascii=False))
+        else:
+            click.echo(f"{'' if one.fatal else 'note: '}{one.error()}")
+    fatal = sum(one.fatal for one in found.problems)
+    click.echo(f"{len(found.signatures())} rules can run, {fatal} problems", err=True)
     return 1 if fatal else 0
 
 
 @signatures.command("run")
 @click.argument("case", type=click.Path(path_type=Path), metavar="CASE")
-@click.argument("paths", nargs=-1, type=_PATH)
+@_RULES
 @_FIELDS
+@_PLACEHOLDERS
+@click.option("--only", "only", multiple=True, metavar="ID", help="Only this signature; may be given again.")
+@click.option(
+    "--level",
+    type=click.Choice(["informational", "low", "medium", "high", "critical"]),
+    help="Only from this level on.",
+)
 @_JSON
-def run(case: Path, paths: tuple[Path, ...], fields: tuple[Path, ...], as_json: bool) -> None:
-    """Match rule files over CASE's events and print the findings; nothing is written. Without PATHS, the case's own."""
-    import polars as pl
-
+def run(
+    case: Path,
+    paths: tuple[Path, ...],
+    fields: tuple[Path, ...],
+    placeholders: Path | None,
+    only: tuple[str, ...],
+    level: str | None,
+    as_json: bool,
+) -> None:
+    """Match rules against CASE's events and print the findings; with --signatures, those rules alone."""
     from pirtimeline.case import Case
     from pirtimeline.cli.showing import as_table
-    from pirtimeline.investigation import load_rules, matched
     from pirtimeline.signatures import load
 
-    opened = Case(case)
-    rules = load(paths, builtin=False, fields=fields) if paths else load_rules(opened.settings)
-    findings = matched(opened, rules)[1].findings
-    lists = pl.col("hosts", "services").list.join(" ")
-    columns = ("signature_id", "title", "severity", "role", "first_timestamp", "last_timestamp", "count", "hosts")
-    shown = findings if as_json else findings.with_columns(lists).select(columns)
-    click.echo(as_table(shown, "jsonl" if as_json else "table"), nl=False)
+    rules = load(paths, builtin=not paths, fields=fields, placeholders=placeholders)
+    findings = _findings(Case(case), rules, only, level)
+    if as_json:
+        click.echo(as_table(findings, "jsonl"), nl=False)
+    else:
+        columns = ("signature_id", "severity", "role", "count", "first_timestamp", "last_timestamp", "hosts")
+        click.echo(as_table(findings.select(columns), "table"), nl=False)
 
 
 @signatures.command("explain")
-@click.argument("name", metavar="ID")
-@_FOLDERS
+@click.argument("signature_id", metavar="ID")
+@click.argument("case", type=click.Path(path_type=Path), metavar="CASE")
+@_RULES
 @_FIELDS
-def explain(name: str, folders: tuple[Path, ...], fields: tuple[Path, ...]) -> None:
-    """Say what rule ID looks for: its events, its condition in words, the columns it reads, what it asks for."""
-    from pirtimeline.cli.explaining import explained
-    from pirtimeline.errors import SignatureError
+@_PLACEHOLDERS
+@_JSON
+def explain(
+    signature_id: str,
+    case: Path,
+    paths: tuple[Path, ...],
+    fields: tuple[Path, ...],
+    placeholders: Path | None,
+    as_json: bool,
+) -> None:
+    """Say how ID was compiled, how many of CASE's rows each part of it matches, and what that cost."""
+    from pirtimeline.case import Case
+    from pirtimeline.investigation import own_events
     from pirtimeline.signatures import load
+    from pirtimeline.signatures.explain import explain as explain_rule
 
-    rules = load(folders, fields=fields)
-    found = next((one for one in rules.signatures() if name in (one.header.signature_id, *one.header.names)), None)
-    if found is None:
-        raise SignatureError(f"no rule is called {name}", hint="pirtimeline signatures list names them")
-    click.echo(explained(found, rules, _own_columns()))
+    opened = Case(case)
+    rules = load(paths, fields=fields, placeholders=placeholders)
+    told = explain_rule(signature_id, opened.events(), rules, own=own_events(opened))
+    click.echo(json.dumps(told.to_json(), ensure_ascii=False) if as_json else told.text(), nl=as_json)
 
 
-def _own_columns() -> dict[str, list[str]]:
-    """Name installed parsers, and the columns that each declares beyond the event table."""
-    from pirtimeline.parsing.registry import installed
+def _findings(case: Case, rules: Rules, only: tuple[str, ...], level: str | None) -> pl.DataFrame:
+    import polars as pl
 
-    return {name: [*one.columns] for name, one in installed().items()}
+    from pirtimeline.errors import SignatureError
+    from pirtimeline.investigation import own_events
+    from pirtimeline.signatures import match
+
+    if missing := sorted(set(only) - set(rules.headers())):
+        raise SignatureError(f"no signature is called {missing[0]!r}", hint="pirtimeline signatures list shows them")
+    found = match(case.events(), rules, copies=case.duplicates(), own=own_events(case)).findings
+    order = ["informational", "low", "medium", "high", "critical"]
+    wanted = order[order.index(level) :] if level else order
+    named = pl.col("signature_id").is_in(only) if only else pl.lit(True)
+    return found.filter(named & pl.col("severity").is_in(wanted))

@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import polars as pl
 
 from pirtimeline.ingest import marks
@@ -19,6 +20,7 @@ from pirtimeline.ingest.parts import write_parts
 from pirtimeline.ingest.recover import parse_or_recover
 from pirtimeline.parsing.blocks import parse_many
 from pirtimeline.parsing.columns import timed
+from pirtimeline.parsing.lines import BINARY
 from pirtimeline.parsing.plan import SourcePlan
 from pirtimeline.parsing.plugin import Format, Parser
 from pirtimeline.parsing.splitting import BLOCK, Block, Readable, blocks
@@ -95,6 +97,7 @@ def mark(
         "zone": zone,
         "zone_basis": basis,
         **counted,
+        "lines": None if task.plan.encoding == BINARY else counted["lines"],
         "parts": [part["path"] for part in mine],
         "part_sha256": {part["path"]: part["sha256"] for part in mine},
         "read_as": marks.read_as(task.plan),
@@ -107,7 +110,7 @@ def _rows_of_small(batch: Sequence[Task], contents: Sequence[bytes], installed: 
     pairs = [(task.plan, data) for task, data in zip(batch, contents, strict=True)]
     for plan, data in pairs:
         if plan.parser:
-            yield from _parsed(plan, BytesIO(data), installed)
+            yield from _parsed(plan, data, installed)
     texts = sorted(((plan, data) for plan, data in pairs if not plan.parser), key=lambda pair: _alike(pair[0]))
     for _, group in groupby(texts, key=lambda pair: _alike(pair[0])):
         yield from _together([*group], installed)
@@ -138,24 +141,42 @@ def _format_key(plan: SourcePlan) -> str:
     return marks.digest({key: told[key] for key in ("formats", "encoding", "newline")})
 
 
-def _parsed(plan: SourcePlan, stream: BinaryIO, installed: Installed) -> Iterator[pl.DataFrame]:
-    """Read a source by a parser in Python."""
+def _parsed(plan: SourcePlan, data: bytes, installed: Installed) -> Iterator[pl.DataFrame]:
+    """Read a source by a parser in Python; lines are counted in its bytes, or are records where it is binary."""
     parser = installed[plan.parser]
     assert not isinstance(parser, Format)
     ongoing = Ongoing()
-    for table in parser.read(stream):
-        count = table.height
-        given = {name: table[name] for name in table.columns}
-        table = pl.DataFrame(
-            {
-                "line": pl.Series([0] * count, dtype=pl.UInt64),
-                "line_count": pl.Series([0] * count, dtype=pl.UInt32),
-                **given,
-            }
-        ).with_columns(_piece_of=pl.lit(None, pl.Int64), _block=pl.lit(0, pl.UInt32))
-        table = timed(table, parser.time) if "timestamp_text" in table.columns else table
-        rows, ongoing = finish(table, plan, ongoing, offset=0)
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 10)
+    for table in parser.read(BytesIO(data)):
+        placed = table.with_columns(
+            _records(table) if plan.encoding == BINARY else _lines(table, ends, data, ongoing.lines)
+        )
+        placed = placed.with_columns(_piece_of=pl.lit(None, pl.Int64), _block=pl.lit(0, pl.UInt32))
+        placed = timed(placed, parser.time) if "timestamp_text" in placed.columns else placed
+        rows, ongoing = finish(placed, plan, ongoing, offset=0)
         yield rows
+
+
+def _records(table: pl.DataFrame) -> list[pl.Series]:
+    """Number records from 0; the rows between them have no number."""
+    numbers = (
+        table["line"].cast(pl.Int64) - 1
+        if "line" in table.columns
+        else pl.Series([None] * table.height, dtype=pl.Int64)
+    )
+    return [numbers.alias("line"), pl.Series("line_count", [0] * table.height, dtype=pl.UInt32)]
+
+
+def _lines(
+    table: pl.DataFrame, ends: np.ndarray[tuple[int], np.dtype[np.int64]], data: bytes, before: int
+) -> list[pl.Series]:
+    """Count lines in the bytes of each row, from the first of these rows on."""
+    begins = table["byte_offset"].to_numpy().astype(np.int64)
+    behind = begins + table["byte_length"].to_numpy().astype(np.int64)
+    first = np.searchsorted(ends, begins)
+    counts = np.searchsorted(ends, behind) - first
+    counts[behind == len(data)] += 0 if data.endswith(b"\n") else 1
+    return [pl.Series("line", first - before), pl.Series("line_count", counts.astype(np.uint32))]
 
 
 def build_large(

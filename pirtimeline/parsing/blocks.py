@@ -38,7 +38,7 @@ def parse(block: Block, plan: SourcePlan) -> pl.DataFrame:
     """
     lead = first_event(block.data, 0, plan) if block.within else 0
     if lead == 0:
-        return parse_many([block.data], plan.formats, encoding=plan.encoding, newline=plan.newline)
+        return parse_many([block.data], plan.formats, encoding=plan.encoding, newline=plan.newline, last=block.last)
     lead = len(block.data) if lead is None else lead
     event = pl.DataFrame(
         {"byte_offset": [0], "byte_length": [lead], "line": [0], "line_count": [0], "_block": [0]}, schema=_PLACE
@@ -47,7 +47,7 @@ def parse(block: Block, plan: SourcePlan) -> pl.DataFrame:
     before = before.with_columns(_piece_of=pl.lit(pieces.OPEN, pl.Int64))
     if lead == len(block.data):
         return before
-    after = parse_many([block.data[lead:]], plan.formats, encoding=plan.encoding, newline=plan.newline)
+    after = parse_many([block.data[lead:]], plan.formats, encoding=plan.encoding, newline=plan.newline, last=block.last)
     lines = before["line_count"].sum()
     after = after.with_columns(
         pl.col("byte_offset") + lead, pl.col("line") + lines, pl.col("_piece_of") + pl.lit(lead, pl.Int64)
@@ -56,7 +56,7 @@ def parse(block: Block, plan: SourcePlan) -> pl.DataFrame:
 
 
 def parse_many(
-    blocks: Sequence[bytes], uses: Sequence[FormatUse], *, encoding: str = UTF8, newline: str = "lf"
+    blocks: Sequence[bytes], uses: Sequence[FormatUse], *, encoding: str = UTF8, newline: str = "lf", last: bool = True
 ) -> pl.DataFrame:
     """Read blocks that hold the same formats in the same encoding: small sources together, or one block of a large one.
 
@@ -65,6 +65,7 @@ def parse_many(
         uses: what the plan says of their source or sources.
         encoding: that of all of them.
         newline: how their lines end.
+        last: whether they reach to the end of their sources, so that a line without its end counts.
 
     Returns:
         One row an event, reject or piece of structure, in order: `_block` (which of the blocks), its place
@@ -82,7 +83,7 @@ def parse_many(
     lines = lines_of(joined, encoding, newline)
     at = np.searchsorted(lines.offsets, bases[:-1]) if breaks else np.zeros(1, np.int64)
     framed = frame(lines, [use.format for use in uses], at)
-    place = framed.table()
+    place = framed.table(last=last)
     alone = place.with_columns(pl.lit(0, pl.UInt32).alias("_block"))
     place = _unjoined(place, bases, at, closed) if breaks else alone
     table = pl.concat([place, rows(framed, uses)], how="horizontal").with_columns(
@@ -103,6 +104,8 @@ def _elements(block: bytes, use: FormatUse, encoding: str) -> pl.DataFrame:
     ends = np.flatnonzero(np.frombuffer(utf8, np.uint8) == 10)
     first = np.searchsorted(ends, found.offsets)
     counts = np.searchsorted(ends, found.offsets + found.lengths) - first
+    if len(counts) and not utf8.endswith(b"\n"):
+        counts[-1] += 1
     place = pl.DataFrame({"_from": found.offsets, "_size": found.lengths, "line": first, "line_count": counts})
     texts = slices(utf8, found.offsets, found.offsets + found.lengths).str.strip_chars()
     table = _read_elements(texts, found.structure, use)
@@ -181,7 +184,6 @@ def _unjoined(place: pl.DataFrame, bases: Offsets, at: Offsets, closed: Offsets)
         pl.Series("byte_offset", (offsets - bases[which]).astype(np.uint64)),
         pl.Series("line", (place["line"].to_numpy().astype(np.int64) - at[which]).astype(np.uint64)),
         pl.Series("byte_length", (place["byte_length"].to_numpy().astype(np.int64) - added).astype(np.uint64)),
-        pl.Series("line_count", (place["line_count"].to_numpy().astype(np.int64) - (added > 0)).astype(np.uint32)),
     )
 
 

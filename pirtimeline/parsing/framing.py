@@ -66,11 +66,14 @@ class Framed:
         """View the whole text of the events in `rows`, with its line ends."""
         return self.rests(rows, 0)
 
-    def table(self) -> pl.DataFrame:
-        """Give place and lines of each event: `byte_offset`, `byte_length`, `line` (from 0), `line_count`."""
+    def table(self, *, last: bool = True) -> pl.DataFrame:
+        """Give place and lines of each event: `byte_offset`, `byte_length`, `line` (from 0), `line_count`.
+
+        A line without its end counts where it is its source's `last`.
+        """
         bounds = self.lines.offsets[self.first]
         ends = np.diff(self.first)
-        if self.height and not self.lines.ended:
+        if self.height and not self.lines.ended and not last:
             ends[-1] -= 1
         return pl.DataFrame(
             {

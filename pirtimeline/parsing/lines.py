@@ -17,6 +17,8 @@ import polars as pl
 Offsets = npt.NDArray[np.int64]
 
 UTF8, UTF16_LE, UTF16_BE, LATIN1 = "utf-8", "utf-16-le", "utf-16-be", "latin-1"
+BINARY = "binary"
+"""The encoding of a source that is no text: a parser in Python reads it, and its records count as lines."""
 
 _BOMS = ((codecs.BOM_UTF8, UTF8), (codecs.BOM_UTF16_LE, UTF16_LE), (codecs.BOM_UTF16_BE, UTF16_BE))
 _NEWLINES = {"lf": b"\n", "cr": b"\r"}

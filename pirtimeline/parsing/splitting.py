@@ -31,11 +31,12 @@ class Readable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A run of a source's bytes; `within` says that it begins inside an event that began before it."""
+    """A run of a source's bytes; `within`: it begins inside an event that began before it; `last`: none follows."""
 
     offset: int
     data: bytes
     within: bool = False
+    last: bool = True
 
 
 def blocks(stream: Readable, plan: SourcePlan) -> Iterator[Block]:
@@ -55,7 +56,7 @@ def blocks(stream: Readable, plan: SourcePlan) -> Iterator[Block]:
             break
         cut = first_event(held, boundary - offset, plan)
         at = cut if cut is not None else _forced(held, plan)
-        yield Block(offset, held[:at], within)
+        yield Block(offset, held[:at], within, last=False)
         within = cut is None
         offset, held = offset + at, held[at:]
         boundary = max(boundary + BLOCK, (offset // BLOCK + 1) * BLOCK)

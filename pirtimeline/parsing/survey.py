@@ -20,7 +20,7 @@ from pirtimeline.parsing.clock import TimeRule
 from pirtimeline.parsing.clues import clue_events
 from pirtimeline.parsing.detect import detect
 from pirtimeline.parsing.hosts import folder_hosts
-from pirtimeline.parsing.lines import encoding_of, newline_of
+from pirtimeline.parsing.lines import BINARY, UTF8, encoding_of, newline_of
 from pirtimeline.parsing.plan import FormatUse, SourcePlan
 from pirtimeline.parsing.plugin import Format, Parser
 from pirtimeline.parsing.sampling import Sampled, sample_lines
@@ -101,8 +101,15 @@ def _look(found: Found, parsers: Sequence[Parser]) -> Looked:
     head = found.samples[0][1][:SNIFF] if found.samples else b""
     parser = next((one.name for one in parsers if one.sniff(head, source.path)), "")
     encoding = encoding_of(head)
+    encoding = BINARY if parser and b"\0" in head and not encoding.startswith("utf-16") else encoding
     return Looked(
-        source, (source.path,), source.mtime, encoding, newline_of(head, encoding), parser, _ends(found.samples)
+        source,
+        (source.path,),
+        source.mtime,
+        encoding,
+        newline_of(head, UTF8 if encoding == BINARY else encoding),
+        parser,
+        _ends(found.samples),
     )
 
 
