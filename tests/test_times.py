@@ -218,11 +218,9 @@ def test_instant_that_a_shape_writes_comes_back_or_is_ambiguous(name: str, zone:
 
 
 CHANGING = [zone for zone in ZONES if zone not in ("UTC", "Asia/Kolkata", "Asia/Kathmandu")]
-EVERY_YEAR = ["Europe/Berlin", "America/New_York", "Pacific/Auckland"]
+EVERY_YEAR = ["Europe/Berlin", "America/New_York", "America/St_Johns"]
 AROUND = [("syslog", zone) for zone in EVERY_YEAR]
 AROUND += [(name, zone) for name in ("iso8601", "juli", "slash") for zone in CHANGING]
-    ("syslog", z) for z in EVERY_YEAR
-]
 
 
 @pytest.mark.parametrize(("name", "zone"), AROUND)
