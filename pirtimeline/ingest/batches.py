@@ -125,10 +125,10 @@ def _together(group: Sequence[tuple[SourcePlan, bytes]], installed: Installed) -
     read = parse_many([data for _, data in group], plan.formats, encoding=plan.encoding, newline=plan.newline)
     tables = read.partition_by("_block", as_dict=True, maintain_order=True)
     for number, (mine, data) in enumerate(group):
-        table = tables.get((number,))
-        if table is not None:
-            rejected = (table["parser"] == UNRECOGNISED).any()
-            again = parse_or_recover(Block(0, data), mine, installed) if rejected else table
+        found = tables.get((number,))
+        if found is not None:
+            rejected = (found["parser"] == UNRECOGNISED).any()
+            again = parse_or_recover(Block(0, data), mine, installed) if rejected else found
             yield finish(again, mine, Ongoing(), offset=0)[0]
 
 

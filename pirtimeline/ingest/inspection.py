@@ -84,9 +84,10 @@ def _advice(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Say what to declare: zones that are assumed, a folder's together."""
     assumed = [str(row["path"]) for row in rows if row["zone_basis"] == "zone_assumed"]
     folders = sorted({path.rpartition("/")[0] or path for path in assumed})
+    counts = {folder: sum(folder in path for path in assumed) for folder in folders}
     advice = [
-        f"add --zone '*{folder}*=ZONE': {sum(folder in path for path in assumed)} of its sources have no zone, read as UTC"
-        for folder in folders
+        f"add --zone '*{folder}*=ZONE': {count} of its sources have no zone and are read as UTC"
+        for folder, count in counts.items()
     ]
     unread = [row for row in rows if row["rejects"]]
     return advice + [
