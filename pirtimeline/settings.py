@@ -28,7 +28,6 @@ class Settings:
     incident: str = ""
     start: datetime | None = None
     end: datetime | None = None
-    only_near: str = ""
     collected_at: datetime | None = None
     zones: Globs = ()
     years: Globs = ()

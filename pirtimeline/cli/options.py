@@ -80,7 +80,6 @@ _DECLARED = (
     click.option("--end", type=Time(), help="End of the incident's window."),
     click.option("--around", type=Time(), help="The window is this time ..."),
     click.option("--within", type=Span(), help="... give or take this span (30m, 2h)."),
-    click.option("--only-near", type=Span(), help="Read only the window and this span before it."),
     click.option(
         "--zone",
         "zones",
@@ -141,7 +140,6 @@ def run_options(command: F) -> F:
 
 _RUN = (
     click.option("--workers", type=click.IntRange(1), metavar="N", help="Blocks read at a time; all cores by default."),
-    click.option("--scheduler", metavar="ADDRESS", help="A Dask cluster's address, tcp://..."),
     click.option(
         "--max-rejects",
         type=click.FloatRange(0, 1),
@@ -169,20 +167,16 @@ def settings_of(evidence: tuple[str, ...], options: dict[str, Any]) -> Settings:
         click.UsageError: the options contradict each other.
     """
     start, end = _window(options)
-    if options["only_near"] is not None and start is None:
-        raise click.UsageError("--only-near needs a window: --start and --end, or --around and --within")
     if end is not None and start is not None and end <= start:
         raise click.UsageError("the window ends before it begins")
     globs: dict[str, Any] = {name: tuple(options[name]) for name in ("zones", "years", "hosts", "services", "parsers")}
     named = ("parser_folders", "signature_folders", "field_folders")
     folders: dict[str, Any] = {name: tuple(options[name]) for name in named}
-    near = options["only_near"]
     return Settings(
         evidence=evidence,
         incident=options["incident"],
         start=start,
         end=end,
-        only_near=f"{near.total_seconds():g}s" if near is not None else "",
         collected_at=options["collected_at"],
         **globs,
         **folders,
