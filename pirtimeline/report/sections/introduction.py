@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pirtimeline.report import words
+from pirtimeline.report import extent, words
 from pirtimeline.report.blocks import Block
 from pirtimeline.report.citations import cite
 from pirtimeline.report.claims import Claim, derived, todo
 from pirtimeline.report.draft import Draft, Section
 from pirtimeline.report.escaping import markdown as md
 from pirtimeline.report.escaping import shorten
+from pirtimeline.report.masking import mask
 from pirtimeline.report.tables import row_id, table
 
 LEGEND = """\
@@ -29,6 +30,7 @@ def introduction(draft: Draft) -> Section:
         >>> introduction(example_draft()).title
         'Introduction'
     """
+    firsts = extent.first_events(draft.events)
     prompt = todo("incident lead", "audience and classification of this report, its status (draft, in review, closed).")
     return Section(
         "Introduction",
@@ -36,9 +38,9 @@ def introduction(draft: Draft) -> Section:
             Block("introduction.scope", _scope(draft)),
             Block("introduction.audience", prompt, "human"),
             "### Coverage\n\n",
-            Block("introduction.coverage", _coverage(draft)),
+            Block("introduction.coverage", _coverage(draft, firsts)),
             "### Zones and clocks\n\n",
-            Block("introduction.zones", _zones(draft)),
+            Block("introduction.zones", _zones(draft, firsts)),
             "### Weaknesses of the evidence\n\n",
             Block("introduction.quality", _quality(draft)),
         ),
@@ -52,13 +54,15 @@ def _scope(draft: Draft) -> str:
     first, last = _reach(draft)
     reach = f" from {words.moment(first)} to {words.moment(last)}" if first and last else ""
     named = f" of {words.count_of(len(hosts), 'host')} ({', '.join(md(str(h)) for h in hosts)})" if hosts else ""
-    lines = [
+    covers = (
         f"This report covers {words.count_of(events, 'event')} in {words.count_of(len(draft.sources), 'source')}{named}"
-        f"{reach}. All times are UTC.",
+        f"{reach}. All times are UTC. {cite(extent.ends(draft.events))}"
+    )
+    intervals = [
         _interval("Incident window", draft.facts.get("window") or {}),
         _interval("Baseline", draft.facts.get("baseline") or {}),
     ]
-    return "\n\n".join([*filter(None, lines), LEGEND])
+    return "\n\n".join([covers.strip(), *intervals, LEGEND])
 
 
 def _interval(name: str, value: Mapping[str, Any]) -> str:
@@ -80,18 +84,30 @@ def _reach(draft: Draft) -> tuple[Any, Any]:
     return first, last
 
 
-def _coverage(draft: Draft) -> str:
-    header = ["Source", "Host", "Formats (events)", "First (UTC)", "Last (UTC)", "Lines", "Events", "Rejects", "Note"]
-    rows = [(row_id("source", str(s["source_id"])), _source_cells(s)) for s in draft.sources]
+def _coverage(draft: Draft, firsts: Mapping[str, str]) -> str:
+    header = [
+        "Source",
+        "Host",
+        "Formats (events)",
+        "First (UTC)",
+        "Last (UTC)",
+        "Lines",
+        "Events",
+        "Rejects",
+        "Evidence",
+        "Note",
+    ]
+    rows = [(row_id("source", str(s["source_id"])), _source_cells(s, firsts)) for s in draft.sources]
     return table(header, rows) if rows else "No source was read."
 
 
-def _source_cells(source: Mapping[str, Any]) -> list[str]:
+def _source_cells(source: Mapping[str, Any], firsts: Mapping[str, str]) -> list[str]:
     parsers: Mapping[str, int] = source.get("parsers") or {}
     formats = sorted(parsers, key=lambda name: (-parsers[name], name))
     more = len(source.get("paths") or []) - 1
     copies = f" (+{words.count_of(more, 'copy', 'copies')})" if more > 0 else ""
     lines, rejects = source.get("lines"), source.get("rejects")
+    first = firsts.get(str(source["source_id"]))
     return [
         md(str((source.get("paths") or ["?"])[0])) + copies,
         md(str(source.get("host_name") or "—")),
@@ -101,6 +117,7 @@ def _source_cells(source: Mapping[str, Any]) -> list[str]:
         f"{lines:,}" if isinstance(lines, int) else "—",
         f"{int(source.get('events') or 0):,}",
         f"{int(rejects or 0):,}",
+        cite([first] if first else []),
         "",
     ]
 
@@ -110,14 +127,18 @@ def _when(value: Any) -> str:
     return f"{at:%Y-%m-%d} {words.clock(at)}" if at else "undated"
 
 
-def _zones(draft: Draft) -> str:
+def _zones(draft: Draft, firsts: Mapping[str, str]) -> str:
     """Tell for each source how its zone is known; sources that share a reason share a sentence."""
-    told: dict[str, list[str]] = {}
+    told: dict[str, list[Mapping[str, Any]]] = {}
     for source in draft.sources:
-        told.setdefault(_zone(draft, source), []).append(str((source.get("paths") or ["?"])[0]))
+        told.setdefault(_zone(draft, source), []).append(source)
     if not told:
         return "No source was read."
-    claims = [derived(f"{how}: {_listed(paths)}.") for how, paths in sorted(told.items())]
+    claims = []
+    for how, sources in sorted(told.items()):
+        paths = [str((source.get("paths") or ["?"])[0]) for source in sources]
+        ids = [firsts[str(source["source_id"])] for source in sources if str(source["source_id"]) in firsts]
+        claims.append(derived(f"{how}: {_listed(paths)}.", ids))
     return draft.bullets([*claims, *_year_and_order(draft)])
 
 
@@ -129,7 +150,7 @@ def _zone(draft: Draft, source: Mapping[str, Any]) -> str:
     if not zone and basis in ("", "text", "explicit", "None"):
         return "The text carries the zone or needs none"
     if basis.endswith("declared"):
-        return f"Declared by the analyst as {name}"
+        return f"Declared by the analyst (`case.toml`) as {name}"
     if basis.endswith("inferred"):
         return f"Inferred as {name}{why}"
     if basis.endswith("assumed") or not basis:
@@ -168,26 +189,37 @@ def _listed(paths: Sequence[str], most: int = 8) -> str:
 
 
 def _quality(draft: Draft) -> str:
-    claims = [_defect(defect) for defect in draft.facts.get("quality") or []]
-    uncertain = (draft.facts.get("coverage") or {}).get("uncertain_times")
-    if uncertain:
-        claims.append(
-            derived(f"{words.count_of(uncertain, 'event')} have a time that rests on an assumed zone or is ambiguous.")
-        )
+    claims = [*(_defect(defect) for defect in draft.facts.get("quality") or []), *_unsure(draft), *_rejects(draft)]
     copies = (draft.facts.get("coverage") or {}).get("copies")
     if copies:
-        claims.append(derived(f"{words.count_of(copies, 'event')} stand in two sources and are counted once."))
-    rejects = sum(int(source.get("rejects") or 0) for source in draft.sources)
-    if rejects:
-        claims.append(derived(f"{words.count_of(rejects, 'event')} no format understands: kept as they are, undated."))
+        text = f"{words.count_of(copies, 'event')} stand in two sources and are counted once (`duplicates.parquet`)."
+        claims.append(derived(text))
     claims += [_unread(source) for source in draft.sources if source.get("skipped")]
     left = [item for item in draft.custody.get("skipped") or [] if item.get("reason")]
     claims += [derived(f"Not read: {md(str(i.get('path')))} ({md(str(i['reason']))}).") for i in left[:20]]
     if len(left) > 20:
-        claims.append(
-            derived(f"{len(left) - 20} further members of the evidence were not read; `evidence.json` names them.")
-        )
+        claims.append(derived(f"{len(left) - 20} further members of the evidence were not read (`evidence.json`)."))
     return draft.bullets(claims) if claims else "None was found."
+
+
+def _unsure(draft: Draft) -> list[Claim]:
+    told = {
+        "zone_assumed": "a zone that was assumed to be UTC",
+        "ambiguous": "a reading of an ambiguous time or zone word",
+    }
+    return [
+        derived(f"{words.count_of(count, 'event')} have a time that rests on {told.get(reason, md(reason))}.", [name])
+        for reason, count, name in extent.unsure(draft.events).iter_rows()
+    ]
+
+
+def _rejects(draft: Draft) -> list[Claim]:
+    return [
+        derived(
+            f"{words.count_of(count, 'event')} no format understands: {md(mask(reason))}.".replace("..", "."), [name]
+        )
+        for reason, count, name in extent.rejects(draft.events).iter_rows()
+    ]
 
 
 def _defect(defect: Mapping[str, Any]) -> Claim:
