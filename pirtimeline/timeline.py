@@ -14,7 +14,7 @@ import polars as pl
 
 from pirtimeline.analysis.facts import Facts, Inputs, Moment
 from pirtimeline.analysis.impact import cited
-from pirtimeline.analysis.mentions import headline, mention
+from pirtimeline.analysis.mentions import headline, mention, spoken
 from pirtimeline.schema import TIMELINE_COLUMNS
 
 MOST = 60
@@ -100,7 +100,7 @@ def _points(facts: Facts) -> list[Entry]:
 
 
 def _point(row: dict[str, object], facts: Facts, hosts: list[str], names: dict[str, str]) -> Entry:
-    message = _one_line(str(row["message"] or ""))
+    message = spoken(str(row["message"] or ""))
     found = mention(message, hosts)
     title = _title(row, message, found_headline=headline(found, ""))
     at, undated = row["at"], row["timestamp"] is None
@@ -362,10 +362,6 @@ def _bounds(facts: Facts) -> tuple[datetime | None, datetime | None]:
 
 def _moment_names(facts: Facts) -> dict[str, str]:
     return {e: name for name, m in facts.moments.items() if name not in TOLD_MOMENTS for e in m.event_ids[:1]}
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _short(text: str, most: int) -> str:

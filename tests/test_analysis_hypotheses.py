@@ -5,6 +5,7 @@ import pytest
 from pirtimeline.analysis import Facts, analyse
 from pirtimeline.analysis.chains import chains
 from pirtimeline.analysis.hypotheses import CLOSE, claimed
+from pirtimeline.timeline import timeline
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +102,56 @@ def test_same_evidence_in_another_order_gives_the_same_report() -> None:
     two = analyse(scenes.inputs(events.sample(fraction=1, shuffle=True, seed=7), sources[::-1])).to_json()
     one.pop("sources"), two.pop("sources")
     assert one == two
+
+
+def test_release_of_the_service_is_not_blamed_for_the_loss_of_its_database() -> None:
+    scene = scenes.lost()
+    scene.ops(900, "deploy started: shop 1.0.0 -> 1.1.0 on app1")
+    best = analyse(scene.inputs()).hypotheses[0]
+    assert best.chain == "C06"
+    assert "1.1.0" not in best.title
+
+
+def test_migration_just_before_outweighs_an_earlier_release_of_the_service() -> None:
+    scene = scenes.locked()
+    scene.rows["ops1/syslog"] = [r for r in scene.rows["ops1/syslog"] if "cancelled" not in r["message"]]
+    scene.ops(300, "deploy started: shop 1.0.0 -> 1.1.0 on app1")
+    assert "migration 0042" in analyse(scene.inputs()).hypotheses[0].title
+
+
+def test_end_of_a_release_that_fails_at_once_is_still_the_change() -> None:
+    scene = scenes.faulty()
+    scene.rows["ops1/syslog"] = [r for r in scene.rows["ops1/syslog"] if "deploy finished" not in r["message"]]
+    scene.ops(1850, "deploy finished: shop 5.0.0 on app1")
+    points = analyse(scene.inputs()).points
+    ends = points.filter(pl.col("message") == "deploy finished: shop 5.0.0 on app1")
+    assert ends["role"].unique().to_list() == ["change"]
+
+
+def test_release_of_another_service_during_the_impact_is_no_response() -> None:
+    scene = scenes.faulty()
+    scene.ops(2000, "deploy started: mailer 2.0 on mail1")
+    points = analyse(scene.inputs()).points
+    assert points.filter(pl.col("message").str.contains("mailer"))["role"].unique().to_list() == ["change"]
+
+
+def test_statement_that_is_logged_at_its_end_began_before_the_impact() -> None:
+    scene = scenes.locked()
+    text = "duration: 500000.0 ms  statement: ALTER TABLE shop ADD COLUMN note text"
+    scene.line("db1/postgresql.log", "db1", 2300, text, parser="postgresql")
+    points = analyse(scene.inputs()).points.filter(pl.col("message") == text)
+    assert points["role"].unique().to_list() in ([], ["change"])
+
+
+def test_command_is_told_without_the_person_who_gave_it() -> None:
+    scene = scenes.faulty()
+    scene.ops(
+        2100,
+        "alice : TTY=pts/0 ; PWD=/root ; USER=root ; COMMAND=/bin/systemctl restart shop",
+        host="app1",
+        process="sudo",
+    )
+    inputs = scene.inputs()
+    titles = timeline(analyse(inputs), inputs)["title"].to_list()
+    assert "Command as root: /bin/systemctl restart shop" in titles
+    assert not any("alice" in title for title in titles)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import polars as pl
 
 from pirtimeline.analysis.facts import Edge, Interval
@@ -11,6 +13,11 @@ from pirtimeline.analysis.observations import EARLY, Affected
 from pirtimeline.analysis.topology import neighbours
 
 ROUTES = 50
+BEFORE = timedelta(minutes=30)
+STORES = (
+    r"^(?:db\.(?:crash|start|stop|slow|lock_wait|replication|recover|ready|shutdown|checkpoint)|redis\.|kafka\.broker)"
+)
+"""Signatures of what a database or store writes about itself."""
 
 
 def affected(
@@ -31,13 +38,30 @@ def affected(
     raised = alerts.filter(inside)
     words |= set(_words(raised["rule_name"])) | set(_words(raised["service_name"])) | routes
     hosts = set(failed["host_name"].drop_nulls()) | _behind(found, asked, routes) | _sick(hits, during)
-    return _with_neighbours(frozenset(hosts), frozenset(words), edges)
+    stores = _stores(hits, during, edges) - _serving(found)
+    return _with_neighbours(frozenset(hosts), frozenset(words), frozenset(stores), edges)
 
 
-def _with_neighbours(hosts: frozenset[str], words: frozenset[str], edges: tuple[Edge, ...]) -> Affected:
-    near = set(neighbours(edges, hosts))
+def _with_neighbours(
+    hosts: frozenset[str], words: frozenset[str], stores: frozenset[str], edges: tuple[Edge, ...]
+) -> Affected:
+    near = set(neighbours(edges, hosts)) | stores
     near |= {e.target for e in edges if e.origin.startswith("user ") and kin(tokens(e.origin[5:]), words)}
-    return Affected(hosts=hosts, neighbours=frozenset(near - hosts), words=words)
+    return Affected(hosts=hosts, neighbours=frozenset(near - hosts), words=words, stores=stores)
+
+
+def _stores(hits: pl.DataFrame, during: Interval, edges: tuple[Edge, ...]) -> set[str]:
+    """Give the hosts on which a database itself writes: it starts, stops, waits, is slow, or opens sessions."""
+    near = during.around(BEFORE)
+    said = hits.filter(
+        pl.col("signature_id").str.contains(STORES) & pl.col("timestamp").is_between(near.start, near.end)
+    )
+    return set(said["host_name"].drop_nulls()) | {e.target for e in edges if e.kind == "database session"}
+
+
+def _serving(found: Incident) -> set[str]:
+    """Give the hosts that answer requests: the first word of a stream is its host."""
+    return {stream.split("|")[0] for stream in (*found.tiers.outer, *found.tiers.behind)}
 
 
 def _routes(failed: pl.DataFrame) -> set[str]:

@@ -46,7 +46,7 @@ class Beginning:
     within: timedelta
     required: bool
     only: bool = False
-    on: str = ""
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +117,7 @@ def _beginning(entry: dict[str, Any]) -> Beginning:
         within=span(entry["within"]),
         required=bool(entry["required"]),
         only=bool(entry.get("only", False)),
-        on=entry.get("on", ""),
+        target=entry.get("target", ""),
     )
 
 

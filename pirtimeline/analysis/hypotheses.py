@@ -119,7 +119,8 @@ def _matched(chain: Chain, stage: Scene) -> list[tuple[dict[str, Found], Trigger
     if core is None:
         return []
     at = core.row["at"]
-    trigger = best(stage.candidates, chain.change, min(at, stage.start or at)) if chain.change else None
+    first = min(at, stage.start or at)
+    trigger = best(stage.candidates, chain.change, first, stores=stage.touched.stores) if chain.change else None
     if trigger is None and chain.change and chain.change.required and chain.change.only:
         return []
     links = {chain.core.name: core}

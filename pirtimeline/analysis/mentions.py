@@ -43,6 +43,7 @@ _NO_NAMES = (
 )
 _NO_NAME = frozenset(_NO_NAMES.split())
 _PLACE = re.compile(r"\b(?:on|at|to|host)[ =:]+([a-z][\w-]*\d[\w.-]*)", re.IGNORECASE)
+_SUDO = re.compile(r"\bUSER=(\S+) ; (?:\S+=\S* ; )*COMMAND=(.+)$")
 _WORD = re.compile(r"[a-z][a-z0-9]*")
 _COMMON_WORDS = (
     "api app apps application service services svc server web www http https health check checks failing failed fail "
@@ -88,6 +89,18 @@ def mention(text: str, hosts: Iterable[str] = ()) -> Mention:
         hosts=named_hosts(text, hosts)
         or tuple(m[1] for m in _PLACE.finditer(text) if not re.match(_VERSION, m[1]))[:1],
     )
+
+
+def spoken(message: str) -> str:
+    """Put a message on one line; of a command under sudo keep the command, not the person.
+
+    Example:
+        >>> spoken("alice : TTY=pts/0 ; PWD=/root ; USER=root ; COMMAND=/bin/systemctl restart tomcat9")
+        'Command as root: /bin/systemctl restart tomcat9'
+    """
+    line = " ".join(message.split())
+    sudo = _SUDO.search(line)
+    return f"Command as {sudo[1]}: {sudo[2]}" if sudo else line
 
 
 def named_hosts(text: str, hosts: Iterable[str]) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ DETAILS = (
     "logger_name",
     "severity",
     "exception_type",
+    "duration_ms",
     "parser",
 )
 
@@ -45,11 +46,15 @@ EARLY = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class Affected:
-    """What the incident touched: hosts with failures or grave findings, their neighbours, and words of its name."""
+    """What the incident touched: hosts with failures or grave findings, their neighbours, and words of its name.
+
+    `stores` are the hosts on which a database or store itself writes, and that answer no requests of users.
+    """
 
     hosts: frozenset[str] = frozenset()
     neighbours: frozenset[str] = frozenset()
     words: frozenset[str] = frozenset()
+    stores: frozenset[str] = frozenset()
 
 
 def matches(inputs: Inputs, copies: pl.DataFrame) -> pl.DataFrame:
@@ -75,7 +80,7 @@ def told(inputs: Inputs, hits: pl.DataFrame, roles: tuple[str, ...] = POINTS) ->
 
 
 def with_details(inputs: Inputs, hits: pl.DataFrame) -> pl.DataFrame:
-    """Join to hits what the event table says of their events, and the bounds of undated ones."""
+    """Join to hits what the event table says of their events; `began` is earlier where one was logged at its end."""
     keys = (
         hits.select("event_id")
         .unique()
@@ -93,7 +98,11 @@ def with_details(inputs: Inputs, hits: pl.DataFrame) -> pl.DataFrame:
     )
     joined = hits.join(details, on="event_id", how="left")
     at = pl.coalesce("timestamp", "not_before", "not_after")
-    return joined.with_columns(at=at).sort("at", "source_id", "byte_offset", "signature_id", nulls_last=True)
+    said = pl.col("message").str.extract(r"\bduration: ([\d.]+) ms").cast(pl.Float64, strict=False)
+    took = pl.duration(microseconds=(pl.coalesce("duration_ms", said).fill_null(0) * 1000).cast(pl.Int64))
+    return joined.with_columns(at=at, began=at - took).sort(
+        "at", "source_id", "byte_offset", "signature_id", nulls_last=True
+    )
 
 
 def placed(
@@ -152,9 +161,9 @@ def _role(start: datetime | None, known: datetime | None, until: datetime | None
     prior = pl.col("prior")
     if start is None:
         return prior
-    before = (pl.col("at") < start).fill_null(False)
+    before = (pl.col("began") < start).fill_null(False)
     alert = (pl.col("event_kind") == "alert").fill_null(False)
-    during = (pl.col("at") >= known).fill_null(False) & ~pl.col("event_id").is_in(ends)
+    during = (pl.col("began") >= known).fill_null(False) & ~pl.col("event_id").is_in(ends)
     if until is not None:
         during &= pl.col("at") <= until
     return (

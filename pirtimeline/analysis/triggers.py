@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from pirtimeline.analysis.chains import Beginning
-from pirtimeline.analysis.mentions import Mention, headline, kin, mention, tokens
+from pirtimeline.analysis.mentions import Mention, headline, kin, mention, spoken, tokens
 
 NOUNS = {
     "rollback": "roll-back",
@@ -24,6 +24,12 @@ NOUNS = {
     "stop": "stop",
 }
 TAKEN_BACK = r"(?i)roll(?:ed|ing)?[\s_-]?back|revert|undo|cancel|abort|terminat|kill|withdraw|restor|downgrad"
+STORES = r"(?i)postgres|mysql|maria|oracle|mongo|redis|cassandra|database|\bdb\b|\bdb[-_]|sql\b"
+"""Words for what a service keeps its data in."""
+
+SLOW = timedelta(hours=24)
+"""A chain that may take longer than this does not ask for a change shortly before."""
+
 LIFECYCLE = r"^(?:tomcat|spring|systemd|os|k8s|svc)\."
 """Signatures of processes that start and stop: what follows from an act, seldom the act itself."""
 
@@ -53,13 +59,13 @@ class Trigger:
     @property
     def sentence(self) -> str:
         """Say in a sentence what was changed."""
-        return headline(self.mention, " ".join((self.message or self.title).split()))
+        return headline(self.mention, self.message or self.title)
 
 
 def triggers(points: pl.DataFrame, hosts: list[str], *, before: datetime | None) -> list[Trigger]:
     """Give the changes before an instant (or all) that concern what was affected, or name nothing known."""
     rows = points.filter((pl.col("role") == "change") & pl.col("at").is_not_null() & (pl.col("kinship") >= 1))
-    rows = rows if before is None else rows.filter(pl.col("at") < before)
+    rows = rows if before is None else rows.filter(pl.col("began") < before)
     rows = rows.sort("at", "source_id", "byte_offset").unique("event_id", keep="first", maintain_order=True)
     later = points.filter(pl.col("at").is_not_null() & (pl.col("kinship") >= 1)).sort("at", "source_id", "byte_offset")
     later = later if before is None else later.filter(pl.col("at") >= before)
@@ -70,10 +76,10 @@ def triggers(points: pl.DataFrame, hosts: list[str], *, before: datetime | None)
         found.append(
             Trigger(
                 event_id=row["event_id"],
-                at=row["at"],
+                at=row["began"],
                 signature_id=row["signature_id"],
                 title=row["title"],
-                message=" ".join(str(row["message"] or "").split()),
+                message=spoken(str(row["message"] or "")),
                 host_name=row["host_name"],
                 service_name=row["service_name"],
                 mention=said,
@@ -86,9 +92,16 @@ def triggers(points: pl.DataFrame, hosts: list[str], *, before: datetime | None)
     return found
 
 
-def best(candidates: list[Trigger], beginning: Beginning, core: datetime) -> Trigger | None:
-    """Choose the change that a chain most likely begins with, by what it says, whom it concerns and how near it is."""
+def best(
+    candidates: list[Trigger], beginning: Beginning, core: datetime, *, stores: frozenset[str] = frozenset()
+) -> Trigger | None:
+    """Choose the change that a chain most likely begins with, by what it says, whom it concerns and how near it is.
+
+    `stores` are the hosts of what the service depends on: a chain about the loss of one begins there.
+    """
     near = [t for t in candidates if core - beginning.within <= t.at <= core]
+    if beginning.target:
+        near = [t for t in near if _on_store(t, stores)]
     if beginning.only:
         near = [t for t in near if t.mention.action in beginning.actions]
     if not near:
@@ -96,10 +109,16 @@ def best(candidates: list[Trigger], beginning: Beginning, core: datetime) -> Tri
     return max(near, key=lambda t: (round(_points(t, beginning, core), 3), -t.at.timestamp(), t.event_id))
 
 
+def _on_store(trigger: Trigger, stores: frozenset[str]) -> bool:
+    targets = set(trigger.mention.hosts) or {trigger.host_name or ""}
+    return bool(targets & stores) or bool(re.search(STORES, trigger.message))
+
+
 def _points(trigger: Trigger, beginning: Beginning, core: datetime) -> float:
     said = trigger.mention
     action = 4.0 - beginning.actions.index(said.action) / 2 if said.action in beginning.actions else 0.0
-    hours = (core - trigger.at) / timedelta(hours=1)
+    apart = (core - trigger.at) / beginning.within
+    weight = 2.0 if beginning.within > SLOW else 6.0
     return (
         3.0 * trigger.kinship
         + action
@@ -107,7 +126,7 @@ def _points(trigger: Trigger, beginning: Beginning, core: datetime) -> float:
         + (3.0 if trigger.reverted else 0.0)
         + (0.5 if said.phase == "started" else 0.0)
         - (3.0 if re.search(LIFECYCLE, trigger.signature_id) else 0.0)
-        + 2.0 / (1.0 + hours)
+        + weight / (1.0 + 24.0 * apart)
     )
 
 
