@@ -17,20 +17,22 @@ from pirtimeline.signatures.model import Logsource
 
 WORDS = ("category", "product", "service")
 EVERYTHING = All(())
-KEYS = frozenset({"logsource", "parsers", "except", "where", "not", "fields", "replace"})
+KEYS = frozenset({"logsource", "parsers", "except", "where", "not", "fields", "pairs", "replace"})
 
 
 @dataclass(frozen=True, slots=True)
 class Binding:
     """What one logsource is among our events: parsers (globs), rows, and a column, or several to choose from, a field.
 
-    `excepted` are globs of parsers that are left out; `where` is a condition on columns.
+    `excepted` are globs of parsers that are left out; `where` is a condition on columns. `pairs` is the column in whose
+    text `key=value` pairs are looked up for fields that are neither mapped nor a column.
     """
 
     parsers: tuple[str, ...]
     excepted: tuple[str, ...] = ()
     where: Condition = EVERYTHING
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    pairs: str = ""
 
     def reads(self, parser: str) -> bool:
         """Tell whether the events of a parser belong to the logsource."""
@@ -77,7 +79,7 @@ class FieldMaps:
         fewest = min((entry.words.count("*") for entry in bound), default=0)
         lent = {name: columns for entry in found if entry.binding is None for name, columns in entry.fields.items()}
         return tuple(
-            Binding(b.parsers, b.excepted, b.where, {**b.fields, **lent})
+            Binding(b.parsers, b.excepted, b.where, {**b.fields, **lent}, b.pairs)
             for entry in bound
             if (b := entry.binding) is not None and entry.words.count("*") == fewest
         )
@@ -130,7 +132,8 @@ def _entry(source: Mapping[str, Any], parsers: Any, lent: Mapping[str, Any]) -> 
     binding = None
     if own is not None:
         where = [_where(source.get("where")), *([Not(_where(source["not"]))] if source.get("not") else [])]
-        binding = Binding(_several(own), _several(source.get("except", ())), both(tuple(where)), fields)
+        pairs = str(source.get("pairs", ""))
+        binding = Binding(_several(own), _several(source.get("except", ())), both(tuple(where)), fields, pairs)
     return Entry((words[0], words[1], words[2]), binding, fields, bool(source.get("replace")))
 
 

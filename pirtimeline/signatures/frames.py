@@ -10,7 +10,7 @@ import polars as pl
 from pirtimeline.schema import EVENT_COLUMNS
 from pirtimeline.signatures.condition import TEXT_OPERATORS, Condition, Test, tests
 from pirtimeline.signatures.fields import Binding
-from pirtimeline.signatures.text import SCANNED, SEARCHED, VIRTUAL, folded, searchable
+from pirtimeline.signatures.text import SCANNED, SEARCHED, VIRTUAL, folded, in_pairs, searchable
 
 PLAIN, TEXT, FOLDED = "plain", "text", "folded"
 Need = tuple[str, str | None]
@@ -74,6 +74,8 @@ class Prepared:
         found = [e for column in self.binding.columns(name) if (e := self._column(column)) is not None]
         if not found and "extra" in self._schema:
             found = [_in_extra(key) for key in dict.fromkeys((name, *self.binding.columns(name)))]
+        if self.binding.pairs in self._schema and name not in self._schema and name not in self.binding.fields:
+            found.append(in_pairs(self.binding.pairs, name))
         if len(found) > 1:
             found = [each.cast(pl.String) for each in found]
         return pl.coalesce(found) if found else None
@@ -84,6 +86,9 @@ class Prepared:
             return make() if all(part in self._schema for part in parts) else None
         if column.startswith("extra."):
             return _in_extra(column.removeprefix("extra.")) if "extra" in self._schema else None
+        if column.startswith("pairs."):
+            source = self.binding.pairs or "message"
+            return in_pairs(source, column.removeprefix("pairs.")) if source in self._schema else None
         return pl.col(column) if column in self._schema else None
 
     def dtype(self, field: str | None) -> pl.DataType | None:
@@ -151,6 +156,8 @@ def behind(name: str | None, binding: Binding, known: Collection[str]) -> set[st
         part for column in (*mapped, *(SCANNED.get(c, c) for c in mapped)) for part in VIRTUAL.get(column, ((), ()))[1]
     }
     found = {column for column in (*mapped, *made) if column in known}
+    if binding.pairs or any(column.startswith("pairs.") for column in mapped):
+        found |= {binding.pairs or "message"} & set(known)
     if not found or any(column.startswith("extra.") for column in mapped):
         found |= {"extra"} & set(known)
     return found

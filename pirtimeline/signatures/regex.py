@@ -83,7 +83,7 @@ def literals(pattern: str, flags: str = "") -> Literals | None:
 
     Example:
         >>> sorted(literals(r"^(?:Dumping heap to|Heap dump file) \\S+") or [])
-        ['dumping heap to ', 'heap dump file ']
+        ['dumping heap to', 'heap dump file']
         >>> literals(r"\\d+") is None
         True
     """
