@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pirtimeline.errors import CaseError, PirTimelineError
-from pirtimeline.report import blocks, pictures
+from pirtimeline.report import blocks
 from pirtimeline.report.escaping import html, visible
+from pirtimeline.report.pictures import svg
 
 if TYPE_CHECKING:
     from markdown_it.renderer import RendererHTML
@@ -24,8 +25,10 @@ _BOX = {"[ ]": "☐", "[x]": "☑", "[X]": "☑"}
 _CITED = re.compile(r"^timeline\.html#ev-[0-9a-f]{12}-\d+$")
 
 
-def document(text: str, form: str) -> bytes:
+def document(text: str, form: str, *, pictures: Mapping[str, str] | None = None) -> bytes:
     """Turn a report's Markdown into a document: `html`, `pdf` or `docx`.
+
+    `pictures` maps the addresses of images to SVG; an image that it does not name is left out, since nothing is loaded.
 
     Raises:
         PirTimelineError: the package that writes the format is not installed.
@@ -35,10 +38,10 @@ def document(text: str, form: str) -> bytes:
         >>> b"<h1>A &amp; B</h1>" in document("# A & B", "html")
         True
     """
-    forms: Mapping[str, Callable[[str], bytes]] = {"html": _as_html, "pdf": _as_pdf, "docx": _as_docx}
+    forms: dict[str, Callable[[str, Mapping[str, str]], bytes]] = {"html": _as_html, "pdf": _as_pdf, "docx": _as_docx}
     if form not in forms:
         raise CaseError(f"a report cannot be written as {form}", hint=f"one of {', '.join(sorted(forms))}")
-    return forms[form](text)
+    return forms[form](text, pictures or {})
 
 
 def readable(text: str) -> str:
@@ -66,7 +69,7 @@ def tokens(text: str) -> list[Token]:
     return MarkdownIt("gfm-like", {"linkify": False, "html": False}).parse(readable(text))
 
 
-def _as_html(text: str, *, links: bool = True) -> bytes:
+def _as_html(text: str, pictures: Mapping[str, str], *, links: bool = True) -> bytes:
     from importlib.resources import files
 
     from markdown_it import MarkdownIt
@@ -75,7 +78,7 @@ def _as_html(text: str, *, links: bool = True) -> bytes:
     for token in parsed:
         for child in token.children or []:
             _plain_inline(child, links=links)
-    body = _renderer().render(parsed, MarkdownIt("gfm-like", {"linkify": False, "html": False}).options, {})
+    body = _renderer(pictures).render(parsed, MarkdownIt("gfm-like", {"linkify": False, "html": False}).options, {})
     headings = [parsed[at + 1].content for at, token in enumerate(parsed) if token.type == "heading_open"]
     title = headings[0] if headings else "Report"
     style = (files("pirtimeline.report") / "templates" / "document.css").read_text("utf-8")
@@ -87,7 +90,7 @@ def _as_html(text: str, *, links: bool = True) -> bytes:
     ).encode()
 
 
-def _renderer() -> RendererHTML:
+def _renderer(pictures: Mapping[str, str]) -> RendererHTML:
     """Make a renderer that draws our diagrams."""
     from markdown_it.renderer import RendererHTML
 
@@ -95,12 +98,18 @@ def _renderer() -> RendererHTML:
     rules: dict[str, Any] = renderer.rules
     fence = rules["fence"]
     rules["fence"] = lambda tokens, at, options, env: _fence(tokens[at]) or fence(tokens, at, options, env)
+    rules["image"] = lambda tokens, at, options, env: _image(tokens[at], pictures)
     return renderer
+
+
+def _image(token: Token, pictures: Mapping[str, str]) -> str:
+    drawn = pictures.get(str(token.attrs.get("src")), "")
+    return f'<span class="picture">{drawn}</span>' if drawn else html(token.content)
 
 
 def _fence(token: Token) -> str:
     """Draw a diagram; empty where the fence holds none that we can draw."""
-    drawn = pictures.svg(token.content) if token.info.strip() == "mermaid" else ""
+    drawn = svg(token.content) if token.info.strip() == "mermaid" else ""
     return f"<figure>{drawn}</figure>\n" if drawn else ""
 
 
@@ -118,12 +127,12 @@ def _boxed(text: str) -> str:
     return re.sub(r"\[[ xX]\]", lambda found: _BOX[found.group()], text)
 
 
-def _as_pdf(text: str) -> bytes:
+def _as_pdf(text: str, pictures: Mapping[str, str]) -> bytes:
     try:
         import weasyprint
     except ImportError as error:
         raise PirTimelineError("PDF needs weasyprint", hint="pip install 'pirtimeline[pdf]'") from error
-    page = weasyprint.HTML(string=_as_html(text, links=False).decode(), url_fetcher=_no_network)
+    page = weasyprint.HTML(string=_as_html(text, pictures, links=False).decode(), url_fetcher=_no_network)
     # Without an identifier and dates of its own the file is a function of the text.
     found = page.write_pdf(pdf_identifier=b"pirtimeline", uncompressed_pdf=False)
     return bytes(found or b"")
@@ -133,7 +142,7 @@ def _no_network(url: str, *_: Any, **__: Any) -> Any:
     raise ValueError(f"a report loads nothing: {url}")
 
 
-def _as_docx(text: str) -> bytes:
+def _as_docx(text: str, _: Mapping[str, str]) -> bytes:
     from pirtimeline.report import word
 
     try:

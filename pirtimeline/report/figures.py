@@ -227,7 +227,7 @@ def entry_panel(timeline: pl.DataFrame) -> Panel:
         "tickvals": lanes,
         "ticktext": [lane.replace("_", " ") for lane in lanes],
     }
-    return Panel("Timeline: click an entry to read its evidence", [points, *spans], 0.44, axis)
+    return Panel("Timeline", [points, *spans], 0.44, axis)
 
 
 def assemble(panels: Sequence[Panel]) -> Figure:

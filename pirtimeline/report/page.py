@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -20,6 +20,9 @@ from pirtimeline.report.entries import moments_of, time_cell, told
 from pirtimeline.report.escaping import one_line, visible
 from pirtimeline.report.inputs import ReportInputs
 from pirtimeline.schema import EVENT_COLUMNS
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 SHOWN = 8
 """So many of an entry's citations can be read in the page: the first ones and the last; `show` prints all."""
@@ -88,14 +91,26 @@ def _shown(value: Any) -> Any:
     return one_line(value) if type(value) is str else value
 
 
+def overview(made: Draft, span: Interval) -> Figure:
+    """Draw requests, heap and entries of a draft over a span.
+
+    Example:
+        >>> from pirtimeline.report.example import example_draft
+        >>> made = example_draft()
+        >>> overview(made, series.focus(made.facts, made.timeline)).layout.xaxis.title.text
+        'UTC'
+    """
+    bins, points = series.request_bins(made.requests, span), series.heap_points(made.events, span)
+    return figures.overview(made.facts, made.timeline, bins=bins, points=points, span=span)
+
+
 def _figure(made: Draft) -> dict[str, Any] | None:
     """Draw the overview; None where nothing is dated."""
     span = series.focus(made.facts, made.timeline)
     if span is None:
         return None
     around = _wider(made.events, span)
-    bins, points = series.request_bins(made.requests, around), series.heap_points(made.events, around)
-    drawn = figures.overview(made.facts, made.timeline, bins=bins, points=points, span=around)
+    drawn = overview(made, around)
     drawn.update_xaxes(range=[figures.stamp(span.start), figures.stamp(span.end)])
     found: dict[str, Any] = drawn.to_plotly_json()
     return {

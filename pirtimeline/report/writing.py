@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pirtimeline import store
 from pirtimeline.errors import CaseError
-from pirtimeline.report import blocks, citations, figures, series
+from pirtimeline.report import blocks, citations, drawing, figures, series
 from pirtimeline.report.draft import Draft, draft
 from pirtimeline.report.inputs import ReportInputs
 from pirtimeline.report.masking import mask_json
@@ -17,6 +17,9 @@ from pirtimeline.report.render import written
 
 BASE = ".pir/base"
 """Where a case keeps what was generated for a report that people may edit, named by its hash."""
+
+PICTURE = "figures/timeline.svg"
+"""Where the report looks for its still picture, beside itself."""
 
 SUFFIXES = (".md", ".html", ".docx", ".pdf", ".json")
 
@@ -40,7 +43,7 @@ def write(inputs: ReportInputs, folder: Path) -> WriteResult:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     done = write(example_inputs(), Path(folder))
         >>> [file.name for file in done.files]
-        ['report.md', 'report.json', 'timeline.html', 'entries.json', 'error_rate.json']
+        ['report.md', 'report.json', 'timeline.html', 'timeline.svg', 'entries.json', 'error_rate.json']
     """
     from pirtimeline.report.page import page_of
 
@@ -73,14 +76,24 @@ def write_file(inputs: ReportInputs, folder: Path, output: Path) -> WriteResult:
     if suffix == ".json":
         store.write_bytes(output, facts_json(inputs).encode())
         return WriteResult((output,), ())
-    new = written(draft(inputs))
+    made = draft(inputs)
+    new = written(made)
     if suffix == ".md":
         return WriteResult((output,), _merge_into(output, new, folder).conflicts)
     from pirtimeline.report.document import document
 
     merged = _merged(folder / "report.md", new, folder)
-    store.write_bytes(output, document(merged.text, suffix.removeprefix(".")))
+    pictures = {PICTURE: _picture(made)}
+    store.write_bytes(output, document(merged.text, suffix.removeprefix("."), pictures=pictures))
     return WriteResult((output,), merged.conflicts)
+
+
+def _picture(made: Draft) -> str:
+    """Draw the still picture that the report shows; empty where nothing is dated."""
+    from pirtimeline.report.page import overview
+
+    span = series.focus(made.facts, made.timeline)
+    return drawing.svg(overview(made, span)) if span else ""
 
 
 def facts_json(inputs: ReportInputs) -> str:
@@ -131,10 +144,11 @@ def _write_figures(made: Draft, folder: Path) -> list[Path]:
         drawn["error_rate"] = figures.error_rate(bins, width=series.every(span))
     if points.height:
         drawn["heap"] = figures.heap(points)
+    store.write_bytes(folder / "timeline.svg", _picture(made).encode())
     for name, figure in sorted(drawn.items()):
         text = json.dumps(figure.to_plotly_json(), ensure_ascii=False, sort_keys=True, default=_plain)
         store.write_bytes(folder / f"{name}.json", text.encode())
-    return [folder / f"{name}.json" for name in sorted(drawn)]
+    return [folder / "timeline.svg", *(folder / f"{name}.json" for name in sorted(drawn))]
 
 
 def _plain(value: Any) -> Any:

@@ -17,6 +17,7 @@ from pirtimeline.report.entries import body_table, left_out, of_roles, time_cell
 from pirtimeline.report.escaping import markdown as md
 from pirtimeline.report.escaping import shorten
 from pirtimeline.report.sections.response import searched
+from pirtimeline.report.series import focus, moments
 from pirtimeline.report.tables import row_id, table
 
 SHOWN = 3
@@ -47,6 +48,7 @@ def cause(draft: Draft) -> Section:
             Block("cause.hypotheses", _hypotheses(draft)),
             Block("cause.verdict", verdict, "human"),
             "### Timeline\n\n",
+            Block("cause.chart", _chart(draft)),
             Block("cause.timeline", body_table(draft)),
             Block("cause.timeline.more", _more(draft)),
             "### What changed against the baseline\n\n",
@@ -145,6 +147,15 @@ def _told(item: Any) -> str:
         if key not in ("event_ids", "role", "kind", "claim") and isinstance(value, str) and value
     ]
     return " — ".join(texts) + (f" {cite(item.get('event_ids'))}" if item.get("event_ids") else "")
+
+
+def _chart(draft: Draft) -> str:
+    """Show the overview's still picture, and what its numbers stand for."""
+    told = [f"{n} {words.MOMENTS[name]} {words.clock(at)}" for n, (name, at) in enumerate(moments(draft.facts), 1)]
+    if focus(draft.facts, draft.timeline) is None:
+        return "Nothing is dated that could be drawn."
+    legend = f"\n\n{'; '.join(told)}." if told else ""
+    return f"![Requests, heap and timeline entries on one time axis](figures/timeline.svg){legend}"
 
 
 def _more(draft: Draft) -> str:
