@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import polars as pl
 
 from pirtimeline.errors import FormatError
-from pirtimeline.parsing import formats, samples, times
+from pirtimeline.parsing import format_rules, formats, samples, times
 from pirtimeline.parsing.plugin import Format, Parser
 from pirtimeline.schema import ENGINE_COLUMNS, EVENT_COLUMNS, STRUCTURE
 
@@ -45,7 +45,7 @@ def problems(parser: Format | Parser, sample: bytes = b"", *, path: str = "sampl
 
 
 def _told_wrong(parser: Parser) -> Iterator[str]:
-    yield from (fault.what for fault in formats.name_faults(parser.name))
+    yield from (fault.what for fault in format_rules.name_faults(parser.name))
     if not parser.title:
         yield "it has no title"
     for column in parser.columns:

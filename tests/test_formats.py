@@ -63,6 +63,7 @@ BROKEN = {
     "no_sample": (("[[sample]]", "[[pattern]]"), 9, "unknown key 'text'", ""),
     "a_title_that_is_a_number": (('"acme"', "3"), 1, "'title' must be a string", ""),
     "a_kind_that_is_unknown": (('url = "https://www.example.org/"', 'kind = "yaml"'), 2, "unknown kind 'yaml'", "json"),
+    "a_zone_of_its_own": (('url = "https://www.example.org/"', 'zone = "Europe/Berlin"'), 2, "only be UTC", "--zone"),
     "look_around": (("(?P<message>.*)$", "(?!x)(?P<message>.*)$"), 5, "look-around", "Rust"),
     "a_back_reference": (("(?P<message>.*)$", r"(?P<message>.*)\1$"), 5, "backreferences are not supported", "Rust"),
     "an_unclosed_group": (("(?P<message>.*)$", "(?P<message>.*$"), 5, "unclosed group", "Rust"),

@@ -11,7 +11,8 @@ import polars as pl
 
 from pirtimeline.errors import FormatError
 from pirtimeline.parsing import columns, framing, structured, times
-from pirtimeline.parsing.formats import Fault, inspect, read_text, regex_fault
+from pirtimeline.parsing.format_rules import Fault, regex_fault
+from pirtimeline.parsing.formats import inspect, read_text
 from pirtimeline.parsing.plugin import Format, Sample
 
 _SHOWN = 80
