@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from pirtimeline.analysis.facts import Edge, Interval
+from pirtimeline.analysis.facts import Edge, Interval, System
 from pirtimeline.analysis.incident import Incident
 from pirtimeline.analysis.mentions import kin, tokens
 from pirtimeline.analysis.observations import EARLY, Affected
@@ -102,3 +102,29 @@ def _sick(hits: pl.DataFrame, during: Interval) -> set[str]:
     return set(
         inside.join(before, on=["signature_id", "host_name"], how="anti", nulls_equal=True)["host_name"].drop_nulls()
     )
+
+
+def systems(found: Incident, findings: pl.DataFrame, touched: Affected, known: list[str]) -> list[System]:
+    """List the hosts that failed requests or grave findings of the incident name, by the time of the first sign."""
+    during = found.interval
+    if during is None:
+        return []
+    near = during.around(EARLY)
+    grave = findings.filter(
+        pl.col("severity").is_in(["critical", "high"])
+        & pl.col("role").is_in(["cause", "symptom", "impact", "lead"])
+        & (pl.col("first_timestamp") <= near.end)
+        & (pl.col("last_timestamp") >= near.start)
+    )
+    signs = (
+        grave.explode("hosts", keep_nulls=False).sort("first_timestamp", "signature_id").rename({"hosts": "host_name"})
+    )
+    first = signs.group_by("host_name", maintain_order=True).agg(
+        pl.col("first_timestamp").first(), pl.col("title").first(), pl.col("event_ids").first().list.head(3)
+    )
+    told = {
+        host: System(host_name=host, since=since, because=title, supplied=host in known, event_ids=tuple(ids))
+        for host, since, title, ids in first.iter_rows()
+        if host in touched.hosts | touched.neighbours
+    }
+    return sorted(told.values(), key=lambda s: (s.since is None, s.since, s.host_name))

@@ -13,7 +13,7 @@ from pirtimeline.analysis import conditions as windowed
 from pirtimeline.analysis import gc, http, observations, pools, quality, requests, silence, windows
 from pirtimeline.analysis import incident as incidents
 from pirtimeline.analysis import moments as when
-from pirtimeline.analysis.affected import affected
+from pirtimeline.analysis.affected import affected, systems
 from pirtimeline.analysis.conditions import Condition
 from pirtimeline.analysis.coverage import coverage
 from pirtimeline.analysis.duplicates import duplicates, without_copies
@@ -67,6 +67,7 @@ def analyse(inputs: Inputs, *, window: tuple[datetime, datetime] | None = None, 
         moments=moments,
         durations=durations,
         impact=_impact(found, moments, covered),
+        affected=tuple(systems(found, findings, touched, covered["hosts"])),
         environment=settings,
         hypotheses=tuple(claims),
         candidates=tuple(candidates[:5]),

@@ -192,6 +192,18 @@ class Excerpt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """A host that the incident touched, since when and why; `supplied` says whether there are logs of it."""
+
+    host_name: str
+    since: datetime | None
+    because: str
+    supplied: bool
+    event_ids: tuple[str, ...]
+    claim: Claim = "derived"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """All that the analysis found. `to_json` gives `report.json`.
 
@@ -205,6 +217,7 @@ class Facts:
     moments: Mapping[str, Moment]
     durations: Mapping[str, Duration]
     impact: Mapping[str, Value]
+    affected: tuple[System, ...]
     environment: tuple[Setting, ...]
     hypotheses: tuple[Hypothesis, ...]
     candidates: tuple[Hypothesis, ...]

@@ -17,6 +17,7 @@ import polars as pl
 from pirtimeline.analysis.chains import Chain, Link, chains
 from pirtimeline.analysis.evidence import LATE, Evidence, within
 from pirtimeline.analysis.facts import Hypothesis, Inputs, Interval, Moment, Step
+from pirtimeline.analysis.mentions import spoken
 from pirtimeline.analysis.observations import Affected, with_details
 from pirtimeline.analysis.triggers import Trigger, best, triggers
 
@@ -25,6 +26,8 @@ CLOSE = 5.0
 SHOWN = 3
 WORDS = ((75.0, "strong"), (50.0, "moderate"), (LEAST, "weak"), (float("-inf"), "too weak to claim"))
 DAY = timedelta(hours=24)
+TALK = r"^(?:comm|det)\."
+"""Signatures of words, not of acts: an acknowledgement changes nothing in the system."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +110,8 @@ def claimed(candidates: list[Hypothesis]) -> tuple[list[Hypothesis], str]:
     rivals = [h for h in strong[1:] if strong[0].score - h.score < CLOSE and not _same_root(h, strong[0])]
     if rivals:
         return [], f"two explanations lie within {CLOSE:g} points: {strong[0].title}; {rivals[0].title}"
-    return strong[:SHOWN], ""
+    told = [h for h in strong if h is strong[0] or not (h.against and _same_root(h, strong[0]))]
+    return told[:SHOWN], ""
 
 
 def _same_root(one: Hypothesis, other: Hypothesis) -> bool:
@@ -173,13 +177,11 @@ def _after(link: Link, core: Found, previous: datetime, stage: Scene) -> Found |
 def _response(link: Link, core: Found, stage: Scene) -> Found | None:
     since = min(core.row["at"], stage.start or core.row["at"])
     acts = stage.points.filter((pl.col("role") == link.role) & (pl.col("at") >= since) & (pl.col("kinship") >= 1))
-    acts = acts.sort("at", "source_id", "byte_offset")
+    acts = acts.filter(~pl.col("signature_id").str.contains(TALK)).sort("at", "source_id", "byte_offset")
     if acts.is_empty():
         return None
     row = acts.row(0, named=True)
-    return Found(
-        link, row | {"event_ids": [row["event_id"]], "until": row["at"], "detail": str(row["message"] or "")}, True
-    )
+    return Found(link, row | {"event_ids": [row["event_id"]], "until": row["at"], "detail": row["title"]}, True)
 
 
 def _resolutions(inputs: Inputs, ids: set[str]) -> dict[str, timedelta]:
@@ -231,7 +233,7 @@ def _steps(chain: Chain, links: dict[str, Found], trigger: Trigger | None, stage
         steps.append(
             Step(
                 role=str(row.get("role") or row.get("prior") or "symptom"),
-                title=f"{each.link.name[:1].upper()}{each.link.name[1:]}: {row['title']}",
+                title=spoken(row["message"]) if each.link.role and row.get("message") else str(row["title"]),
                 signature_id=row["signature_id"],
                 timestamp=row["at"],
                 host_name=row["host_name"],
