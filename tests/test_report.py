@@ -136,7 +136,7 @@ def test_entry_that_a_person_hid_is_gone_and_one_renamed_has_its_name() -> None:
     assert made.timeline.height == 3
 
 
-def test_body_shows_forty_entries_and_says_how_many_more_there_are() -> None:
+def test_body_shows_forty_rows_and_says_how_many_more_entries_there_are() -> None:
     inputs = example_inputs()
     rows = [
         inputs.timeline.with_columns(
@@ -147,8 +147,8 @@ def test_body_shows_forty_entries_and_says_how_many_more_there_are() -> None:
     text = markdown(replace(inputs, timeline=pl.concat([inputs.timeline, *rows])))
     parsed = tables.parse(body(text, "cause.timeline"))
     assert parsed
-    assert sum(1 for row in parsed.rows if not row.cells[0].startswith("**2024")) == IN_BODY
-    assert "24 further entries" in text
+    assert len(parsed.rows) == IN_BODY
+    assert "25 further entries" in text
     assert "**Impact start" in body(text, "cause.timeline")
 
 

@@ -60,7 +60,7 @@ def of_roles(draft: Draft, *roles: str) -> list[dict[str, Any]]:
 
 
 def body_table(draft: Draft) -> str:
-    """Write the timeline for the report's body: at most 40 entries by day, the moments in bold.
+    """Write the timeline for the report's body: at most 40 rows, the days' among them, the moments in bold.
 
     Example:
         >>> from pirtimeline.report.example import example_draft
@@ -71,7 +71,7 @@ def body_table(draft: Draft) -> str:
     rows: list[tuple[str, list[str]]] = []
     day = ""
     for entry in chosen:
-        today = f"{entry['timestamp']:%Y-%m-%d}" if entry["timestamp"] else "undated"
+        today = _day(entry)
         if today != day:
             day = today
             rows.append((row_id("day", day), [f"**{day}**", *[""] * 7]))
@@ -172,11 +172,16 @@ def _cells(draft: Draft, entry: Mapping[str, Any]) -> list[str]:
 def _chosen(draft: Draft) -> list[dict[str, Any]]:
     """Choose what the body shows: moments first, then by role, nearest to the impact; in the order of time again."""
     entries = draft.timeline.to_dicts()
-    if len(entries) <= IN_BODY:
-        return entries
     pivot = draft.at("impact_start")
     ranked = sorted(range(len(entries)), key=lambda i: _weight(draft, entries[i], pivot, i))
-    return [entries[i] for i in sorted(ranked[:IN_BODY])]
+    kept = ranked[:IN_BODY]
+    while kept and len(kept) + len({_day(entries[i]) for i in kept}) > IN_BODY:
+        kept.pop()
+    return [entries[i] for i in sorted(kept)]
+
+
+def _day(entry: Mapping[str, Any]) -> str:
+    return f"{entry['timestamp']:%Y-%m-%d}" if entry["timestamp"] else "undated"
 
 
 def _weight(draft: Draft, entry: Mapping[str, Any], pivot: datetime | None, order: int) -> tuple[int, int, float, int]:

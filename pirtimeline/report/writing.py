@@ -60,7 +60,7 @@ def write(inputs: ReportInputs, folder: Path) -> WriteResult:
 def write_file(inputs: ReportInputs, folder: Path, output: Path) -> WriteResult:
     """Write the report of the case in `folder` to one file, in the format that its suffix names.
 
-    An existing .md is merged into. A .html, .docx or .pdf holds the case's `report.md` as people edited it, brought up
+    An existing .md is merged into; its picture is put beside it, as `figures/timeline.svg`. A .html, .docx or .pdf holds the case's `report.md` as people edited it, brought up
     to date on the way; the case itself is not touched.
 
     Raises:
@@ -79,7 +79,9 @@ def write_file(inputs: ReportInputs, folder: Path, output: Path) -> WriteResult:
     made = draft(inputs)
     new = written(made)
     if suffix == ".md":
-        return WriteResult((output,), _merge_into(output, new, folder).conflicts)
+        conflicts = _merge_into(output, new, folder).conflicts
+        store.write_bytes(output.parent / PICTURE, _picture(made).encode())
+        return WriteResult((output, output.parent / PICTURE), conflicts)
     from pirtimeline.report.document import document
 
     merged = _merged(folder / "report.md", new, folder)

@@ -23,6 +23,9 @@ from pirtimeline.report.tables import row_id, table
 SHOWN = 3
 """So many hypotheses are told."""
 
+NEAREST = 15
+"""So many changes before the impact, the last ones, are candidates for its trigger."""
+
 LATE = timedelta(minutes=5)
 """A detection that takes longer is proposed as a contributing factor."""
 
@@ -232,7 +235,10 @@ def _triggers(draft: Draft) -> str:
         return draft.bullets(
             [absent("A deploy, a configuration change, a migration or a restart before the impact.", searched(draft))]
         )
-    return table(["Time (UTC)", "Change", "Where", "Lead before impact", "Evidence", "Trigger?", "Note"], rows)
+    return (
+        table(["Time (UTC)", "Change", "Where", "Lead before impact", "Evidence", "Trigger?", "Note"], rows[-NEAREST:])
+        + more
+    )
 
 
 def _factors(draft: Draft) -> list[Claim]:
