@@ -39,7 +39,7 @@ class Settings:
     field_folders: tuple[str, ...] = field(default=())
 
     def merged(self, later: Settings) -> Settings:
-        """Lay what was said later over what was said before: a glob said again takes its new place."""
+        """Lay what was said later over what was said before: evidence joins, a glob said again takes its new place."""
         changes = {
             one.name: _merged(getattr(self, one.name), getattr(later, one.name), one.name) for one in fields(self)
         }
@@ -106,6 +106,8 @@ def _settings(told: Mapping[str, Any]) -> Settings:
 
 
 def _merged(before: Any, later: Any, name: str) -> Any:
+    if name == "evidence":
+        return tuple(dict.fromkeys((*before, *later)))
     if name in _GLOBS:
         said = {glob for glob, _ in later}
         return tuple(pair for pair in before if pair[0] not in said) + later

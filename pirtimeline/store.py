@@ -53,6 +53,12 @@ def unwritable(path: Path, error: OSError) -> CaseError:
     return CaseError(f"cannot write: {reason.lower()}", at=path, hint="free some space or name another --case")
 
 
+def unreadable(path: Path, error: OSError) -> CaseError:
+    """Say in words why a file of the case could not be read."""
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return CaseError(f"cannot read: {reason.lower()}", at=path, hint="make it readable for this user")
+
+
 def write_json(path: Path, value: object) -> bool:
     """Write a value as JSON that people can read, keys in the order they stand in."""
     return write_bytes(path, (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "replace"))
@@ -155,7 +161,11 @@ def writing(case: Path) -> Iterator[None]:
     """
     if case.exists() and not case.is_dir():
         raise CaseError("this is a file, not a case", at=case, hint="name another --case")
-    strangers = [one.name for one in case.iterdir()] if case.is_dir() else []
+    try:
+        names = [one.name for one in case.iterdir()] if case.is_dir() else []
+    except OSError as error:
+        raise unreadable(case, error) from error
+    strangers = [name for name in names if not (name.startswith(".") and name.endswith(".tmp"))]
     if strangers and not any(name in CONTENTS for name in strangers):
         raise CaseError("this folder holds something that is not a case", at=case, hint="name an empty or a new folder")
     try:

@@ -155,3 +155,8 @@ def test_a_cell_larger_than_the_csv_module_allows() -> None:
     row = read(pl.Series([text]), Format(name="mine", title="", kind="csv", options=options)).row(0, named=True)
     assert row["severity_text"] == "WARN"
     assert len(json.loads(row["extra"])["what"]) == 200_000
+
+
+def test_carriage_return_within_a_line_and_a_cell_too_large_are_no_table() -> None:
+    assert header(["time,level\rmessage", "2024-03-04 02:58:03,INFO"]) is None
+    assert header(["time," + "x" * 200_000, "2024-03-04 02:58:03,INFO"]) is None

@@ -164,7 +164,7 @@ def _told(rows: pl.DataFrame, installed: Installed) -> pl.DataFrame:
     return table.with_columns(
         pl.when(stays).then(kept.get(name, pl.lit(None))).otherwise(pl.col(name)).cast(dtype).alias(name)
         for name, dtype in times.FIELDS.items()
-    )
+    ).drop("timestamp")
 
 
 def _times(parser: Format | Parser | None) -> list[str]:

@@ -87,7 +87,7 @@ def ingest(
     """
     path = Path(case)
     with store.writing(path):
-        settings = read_settings(path).merged(said)
+        settings = _without_moved(read_settings(path).merged(said), said)
         check(settings)
         installed = installed_parsers([Path(folder) for folder in settings.parser_folders])
         work = _prepared(path, settings, installed, limits or evidence.Limits())
@@ -96,6 +96,17 @@ def ingest(
     if changed:
         _drop_stale(path)
     return Outcome(tuple(store.read_sources(path)), tuple(work.skipped), changed, settings)
+
+
+def _without_moved(settings: Settings, said: Settings) -> Settings:
+    """Take evidence that is named now for that of the same name which is no longer where it was."""
+    named = {Path(one).name for one in said.evidence}
+    gone = [
+        one
+        for one in settings.evidence
+        if one not in said.evidence and Path(one).name in named and not Path(one).exists()
+    ]
+    return replace(settings, evidence=tuple(one for one in settings.evidence if one not in gone))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,8 +75,8 @@ def _csv_header(lines: Sequence[str]) -> Header | None:
     if len(filled) < 2:
         return None
     for delimiter in _DELIMITERS:
-        names = next(csv.reader([filled[0]], delimiter=delimiter))
-        if _names(names) and _agree(filled[1:], delimiter, len(names)):
+        names = next(iter(_rows(filled[:1], delimiter)), [])
+        if _names(names) and _agree(_rows(filled[1:], delimiter), len(names)):
             options = {"header": filled[0], "delimiter": delimiter}
             return Header("csv", options, f"^{re.escape(filled[0])}$", lines.index(next(filter(str.strip, lines))) + 1)
     return None
@@ -91,9 +92,17 @@ def _names(names: Sequence[str]) -> bool:
     return timed or len(told) >= max(2, len(words) // 2)
 
 
-def _agree(lines: Sequence[str], delimiter: str, width: int) -> bool:
-    """Tell whether the lines below have as many cells as the header; the last may go on below the sample."""
-    counts = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
+def _rows(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    """Divide lines into cells, up to one that the csv module refuses: a carriage return within, a cell over 128 KiB."""
+    rows: list[list[str]] = []
+    with suppress(csv.Error):
+        rows.extend(csv.reader(lines, delimiter=delimiter))
+    return rows
+
+
+def _agree(rows: Sequence[Sequence[str]], width: int) -> bool:
+    """Tell whether the rows below have as many cells as the header; the last may go on below the sample."""
+    counts = [len(row) for row in rows if row]
     return sum(count == width for count in counts) >= max(1, 0.8 * len(counts) - 1)
 
 
