@@ -11,11 +11,11 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
-from pirtimeline.parsing import columns, pieces, structured, structures, times
-from pirtimeline.parsing.framing import REJECT, Framed, frame, framed_texts, openings
+from pirtimeline.parsing import pieces, structured, structures
+from pirtimeline.parsing.envelopes import opened, read
+from pirtimeline.parsing.framing import REJECT, Framed, frame
 from pirtimeline.parsing.lines import UTF8, Offsets, lines_of, slices
 from pirtimeline.parsing.plan import FormatUse, SourcePlan
-from pirtimeline.parsing.plugin import Format
 from pirtimeline.parsing.splitting import Block, first_event
 from pirtimeline.schema import STRUCTURE, UNRECOGNISED
 
@@ -26,9 +26,6 @@ _PLACE = {
     "line_count": pl.UInt32,
     "_block": pl.UInt32,
 }
-
-_TIME = ("timestamp_text", *times.FIELDS)
-_OBSERVED = {name: f"_observed_{name.lstrip('_')}" for name in _TIME}
 
 
 def parse(block: Block, plan: SourcePlan) -> pl.DataFrame:
@@ -74,11 +71,9 @@ def parse_many(
         `_replaced` counts bytes of the blocks that did not decode.
     """
     if uses and uses[0].format.options.get("framing") == structures.ELEMENTS:
-        tables = [
-            _elements(block, uses[0], encoding).with_columns(_block=pl.lit(n, pl.UInt32))
-            for n, block in enumerate(blocks)
-        ]
-        return pl.concat(tables, how="diagonal_relaxed")
+        return _numbered([_elements(block, uses[0], encoding) for block in blocks])
+    if len(blocks) > 1 and any(use.format.envelope for use in uses):
+        return _numbered([parse_many([block], uses, encoding=encoding, newline=newline) for block in blocks])
     joined, breaks, bases, closed = _joined(blocks, encoding, newline)
     lines = lines_of(joined, encoding, newline)
     at = np.searchsorted(lines.offsets, bases[:-1]) if breaks else np.zeros(1, np.int64)
@@ -86,11 +81,11 @@ def parse_many(
     place = framed.table(last=last)
     alone = place.with_columns(pl.lit(0, pl.UInt32).alias("_block"))
     place = _unjoined(place, bases, at, closed) if breaks else alone
-    table = pl.concat([place, rows(framed, uses)], how="horizontal").with_columns(
+    table = _owned(pl.concat([place, rows(framed, uses)], how="horizontal")).with_columns(
         pl.lit(lines.replaced, pl.Int64).alias("_replaced")
     )
     if not (table["byte_length"] > pieces.PIECE).any():
-        return table.with_columns(_piece_of=pl.lit(None, pl.Int64))
+        return table
     by_block = table.partition_by("_block", maintain_order=True)
     return pl.concat([pieces.cut(one, blocks[one["_block"][0]], encoding) for one in by_block], how="diagonal_relaxed")
 
@@ -110,8 +105,8 @@ def _elements(block: bytes, use: FormatUse, encoding: str) -> pl.DataFrame:
     texts = slices(utf8, found.offsets, found.offsets + found.lengths).str.strip_chars()
     table = _read_elements(texts, found.structure, use)
     placed = _places(place, utf8, block, encoding)
-    return pl.concat([placed, table], how="horizontal").with_columns(
-        pl.lit(replaced, pl.Int64).alias("_replaced"), _piece_of=pl.lit(None, pl.Int64)
+    return _owned(pl.concat([placed, table], how="horizontal")).with_columns(
+        pl.lit(replaced, pl.Int64).alias("_replaced")
     )
 
 
@@ -154,12 +149,29 @@ def _read_elements(
     good = table["_reject"].is_null()
     told = table.filter(~good).select("_row", reject_reason="_reject")
     rejects = told.with_columns(texts.gather(told["_row"]).alias("message"), parser=pl.lit(UNRECOGNISED))
-    kept = _opened(table.filter(good).drop("_reject"), use)
+    kept = opened(table.filter(good).drop("_reject"), use)
     blank = pl.DataFrame({"_row": np.flatnonzero(structure)}, schema={"_row": pl.Int64}).with_columns(
         parser=pl.lit(STRUCTURE)
     )
     found = [one for one in (kept, rejects, blank) if one.height]
     return pl.concat(found, how="diagonal_relaxed").sort("_row").drop("_row") if found else pl.DataFrame()
+
+
+def _numbered(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Put the rows of blocks below each other, numbered by block."""
+    numbered = [one.with_columns(_block=pl.lit(number, pl.UInt32)) for number, one in enumerate(tables)]
+    return pl.concat(numbered, how="diagonal_relaxed")
+
+
+def _owned(table: pl.DataFrame) -> pl.DataFrame:
+    """Say of rows that only go on with an event above them which that is, by its offset; their text stands there."""
+    if "_piece_row" not in table.columns:
+        return table.with_columns(_piece_of=pl.lit(None, pl.Int64))
+    goes_on = pl.col("_piece_row").is_not_null()
+    owner = table["byte_offset"].gather(table["_piece_row"].fill_null(0)).cast(pl.Int64)
+    return table.with_columns(
+        pl.when(goes_on).then(owner).alias("_piece_of"), pl.when(~goes_on).then("message").alias("message")
+    ).drop("_piece_row")
 
 
 def _joined(blocks: Sequence[bytes], encoding: str, newline: str) -> tuple[bytes, bool, Offsets, Offsets]:
@@ -205,26 +217,15 @@ def rows(framed: Framed, uses: Sequence[FormatUse]) -> pl.DataFrame:
 
 def _reread(framed: Framed, mine: Offsets, use: FormatUse) -> pl.DataFrame:
     """Read the events of one format; what only opened like it becomes a reject."""
-    table = _read(framed, mine, use.format).with_columns(pl.Series("_row", mine), parser=pl.lit(use.format.name))
+    table = read(framed, mine, use.format).with_columns(pl.Series("_row", mine), parser=pl.lit(use.format.name))
     refused = table["_reject"].is_not_null()
     if not refused.any():
-        return _opened(table.drop("_reject"), use)
+        return opened(table.drop("_reject"), use)
     told = table.filter(refused).select("_row", reject_reason="_reject")
     texts = framed.texts(mine[refused.to_numpy()]).str.strip_chars_end("\r\n")
     rejects = told.with_columns(texts.alias("message"), parser=pl.lit(UNRECOGNISED))
-    kept = _opened(table.filter(~refused).drop("_reject"), use)
+    kept = opened(table.filter(~refused).drop("_reject"), use)
     return pl.concat([one for one in (kept, rejects) if one.height], how="diagonal").sort("_row")
-
-
-def _read(framed: Framed, mine: Offsets, one: Format) -> pl.DataFrame:
-    """Read events by their format's kind; `_reject` says why one could not be."""
-    if one.kind != "lines":
-        return structured.read(framed.texts(mine).str.strip_chars_end("\r\n"), one)
-    table = columns.read(framed, mine, one)
-    reason = f"it opens like {one.name}, but none of its patterns reads it"
-    return table.with_columns(pl.when(pl.col("_pattern").is_null()).then(pl.lit(reason)).alias("_reject")).drop(
-        "_pattern"
-    )
 
 
 def _unread(
@@ -239,58 +240,3 @@ def _unread(
     return pl.DataFrame({"_row": mine, "message": texts}).with_columns(
         pl.lit(name).alias("parser"), pl.lit(reason, pl.String).alias("reject_reason")
     )
-
-
-def _opened(outer: pl.DataFrame, use: FormatUse) -> pl.DataFrame:
-    """Read what an envelope holds: the inner columns win, the outer fill what they leave null."""
-    if not use.inner or not outer.height:
-        return outer
-    texts = outer[use.format.envelope].fill_null("")
-    headers = framed_texts(texts)
-    process = (
-        outer["process_name"] if "process_name" in outer.columns else pl.Series([None] * outer.height, dtype=pl.String)
-    )
-    which = openings(headers.headers(np.arange(headers.height)), [inner.format for inner in use.inner], process)
-    found = [outer.filter(pl.Series(which == REJECT))]
-    for place, inner in enumerate(use.inner):
-        mine = np.flatnonzero(which == place)
-        if len(mine):
-            held = outer[mine]
-            found.append(_within(held, texts.gather(mine), use.format.name, inner))
-    return pl.concat([one for one in found if one.height], how="diagonal").sort("_row")
-
-
-def _within(outer: pl.DataFrame, texts: pl.Series, envelope: str, inner: FormatUse) -> pl.DataFrame:
-    framed = framed_texts(texts)
-    read = _read(framed, np.arange(framed.height), inner.format)
-    kept = read["_reject"].is_null()
-    read = read.drop("_reject").with_columns(
-        parser=pl.lit(inner.format.name), _row=pl.int_range(pl.len(), dtype=pl.Int64)
-    )
-    read = _opened(read, inner)
-    merged = _merged(outer, read.drop("_row"), envelope)
-    return pl.concat([merged.filter(kept), outer.filter(~kept)], how="diagonal").sort("_row")
-
-
-def _merged(outer: pl.DataFrame, inner: pl.DataFrame, envelope: str) -> pl.DataFrame:
-    """Lay inner columns over outer ones; the outer time is when the envelope recorded an event that has its own."""
-    timed = inner["_local"].is_not_null() if "_local" in inner.columns else pl.Series([False] * outer.height)
-    observed = outer.select(
-        pl.when(timed).then(pl.col(name)).alias(_OBSERVED[name]) for name in _TIME if name in outer.columns
-    )
-    names = dict.fromkeys([*outer.columns, *inner.columns])
-    laid = [_laid(outer, inner, name, timed) for name in names if name != "envelope"]
-    path = [pl.lit(envelope), inner["envelope"]] if "envelope" in inner.columns else [pl.lit(envelope)]
-    joined = pl.DataFrame(laid).with_columns(pl.concat_str(path, separator="/", ignore_nulls=True).alias("envelope"))
-    kept = [name for name in observed.columns if name not in joined.columns]
-    return pl.concat([joined, observed.select(kept)], how="horizontal")
-
-
-def _laid(outer: pl.DataFrame, inner: pl.DataFrame, name: str, timed: pl.Series) -> pl.Series:
-    if name not in inner.columns:
-        return outer[name]
-    if name not in outer.columns or name == "message":
-        return inner[name]
-    if name in _TIME:
-        return pl.select(pl.when(timed).then(inner[name]).otherwise(outer[name]).alias(name)).to_series()
-    return pl.select(pl.coalesce(inner[name], outer[name]).alias(name)).to_series()

@@ -53,7 +53,8 @@ def detect(
     claimed = _claimed(samples, matches, outer, chosen, bounds)
     kinds, claimed = structures.synthesise(samples.with_columns(claimed=claimed))
     left = ~pl.col("claimed") & pl.col("text").str.contains(r"\S")
-    texts = generic.synthesise(samples.with_columns(claimed=claimed).filter(left.any().over("source_id")))
+    unread = samples.with_columns(claimed=claimed).filter(left.any().over("source_id"))
+    texts = generic.synthesise(unread) if unread.height else {}
     inner = _inner(samples["text"], matches, outer, chosen, bounds, formats)
     return {
         source_id: tuple(FormatUse(outer[place], inner.get((source_id, place), ())) for place in places)

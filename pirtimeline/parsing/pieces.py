@@ -25,7 +25,6 @@ def cut(table: pl.DataFrame, data: bytes, encoding: str) -> pl.DataFrame:
         data: the block's bytes, counted from where `byte_offset` counts.
         encoding: that of the source.
     """
-    table = table.with_columns(pl.lit(None, pl.Int64).alias("_piece_of"))
     long = table["byte_length"] > PIECE
     if not long.any():
         return table
@@ -43,12 +42,23 @@ def of_text(data: bytes, bounds: list[int], event: pl.DataFrame, encoding: str) 
     line += data[first : bounds[0]].decode(encoding, "replace").count("\n")
     for begin, end in pairwise(bounds):
         text = data[begin:end].decode(encoding, "replace")
-        rows.append({"byte_offset": begin, "byte_length": end - begin, "line": line, "line_count": text.count("\n"), "message": text})
+        rows.append(
+            {
+                "byte_offset": begin,
+                "byte_length": end - begin,
+                "line": line,
+                "line_count": text.count("\n"),
+                "message": text,
+            }
+        )
         line += text.count("\n")
     kept = [name for name in ("_block", "parser", "envelope", "_replaced") if name in event.columns]
-    schema = {name: event.schema[name] for name in ("byte_offset", "byte_length", "line", "line_count")} | {"message": pl.String()}
+    schema = {name: event.schema[name] for name in ("byte_offset", "byte_length", "line", "line_count")} | {
+        "message": pl.String()
+    }
     return pl.DataFrame(rows, schema=schema).with_columns(
-        *[pl.lit(event[name][0], event.schema[name]).alias(name) for name in kept], pl.lit(first, pl.Int64).alias("_piece_of")
+        *[pl.lit(event[name][0], event.schema[name]).alias(name) for name in kept],
+        pl.lit(first, pl.Int64).alias("_piece_of"),
     )
 
 
