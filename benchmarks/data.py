@@ -62,7 +62,7 @@ def json_lines(seed: random.Random) -> Iterator[str]:
         level = seed.choice(("INFO", "INFO", "WARN", "ERROR"))
         yield (
             f'{{"@timestamp":"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}Z","level":"{level}",'
-            f'"logger_name":"com.example.shop.OrderService","thread_name":"exec-{seed.randrange(200)}",'
+            f'"logger_name":"com.example.shop.OrderService","thread_name":"exec-{n % 200}",'
             f'"message":"order {n} placed","customer":"C{seed.randrange(9999):04}","amount":{seed.randrange(999)}.50}}\n'
         )
 
@@ -72,10 +72,10 @@ def syslog(seed: random.Random) -> Iterator[str]:
     for n, at in enumerate(_times(seed, 100)):
         said = seed.choice(
             (
-                f"sshd[{seed.randrange(9999)}]: Accepted publickey for deploy from 192.0.2.{seed.randrange(255)} port 50022 ssh2",
+                f"sshd[{n % 9999}]: Accepted publickey for deploy from 192.0.2.{n % 255} port 50022 ssh2",
                 "CRON[812]: (root) CMD (run-parts /etc/cron.hourly)",
                 f"kernel: [{n}.000000] eth0: link is up",
-                f"postfix/smtp[77]: {n:X}: to=<a@example.org>, relay=mx.example.org[192.0.2.9]:25, status=sent (250 OK)",
+                f"postfix/smtp[77]: {n:X}: to=<a@example.org>, relay=mx.example.org[192.0.2.9]:25, status=sent",
             )
         )
         yield f"{at:%b %e %H:%M:%S} host{n % 3} {said}\n"
@@ -85,7 +85,8 @@ def generic(seed: random.Random) -> Iterator[str]:
     """An application that nobody has declared."""
     for n, at in enumerate(_times(seed, 30)):
         level = seed.choice(("info", "info", "warn", "error"))
-        yield f"{at:%Y/%m/%d-%H:%M:%S}.{at.microsecond:06} <{level}> (worker-{n % 16}) stock.sync: item {n} synced in {n % 97} ms\n"
+        header = f"{at:%Y/%m/%d-%H:%M:%S}.{at.microsecond:06} <{level}> (worker-{n % 16})"
+        yield f"{header} stock.sync: item {n} synced in {n % 97} ms\n"
 
 
 KINDS: dict[str, Callable[[random.Random], Iterator[str]]] = {

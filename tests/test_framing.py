@@ -30,7 +30,8 @@ def test_rows_partition_the_bytes_and_count_every_line_end(lines: list[str], end
     text = "\n".join(lines) + ("\n" if ended else "")
     table = framed(text).table()
     assert table["byte_length"].sum() == len(text.encode())
-    assert table["line_count"].sum() == text.count("\n")
+    assert table["line_count"].sum() == text.count("\n") + bool(text and not text.endswith("\n"))
+    assert framed(text).table(last=False)["line_count"].sum() == text.count("\n")
     ends = (table["byte_offset"] + table["byte_length"]).to_list()
     assert table["byte_offset"].to_list() == [0, *ends[:-1]][: table.height]
 
