@@ -90,8 +90,10 @@ def left_out(draft: Draft) -> int:
     return draft.timeline.height - len(_chosen(draft))
 
 
-def time_cell(draft: Draft, entry: Mapping[str, Any]) -> str:
+def time_cell(draft: Draft, entry: Mapping[str, Any], *, day: bool = False) -> str:
     """Write an entry's time with the digits that its event gives, its end where it lasts, and how it is known.
+
+    `day` puts the date before it, for tables that are not grouped by days.
 
     Example:
         >>> from pirtimeline.report.example import example_draft
@@ -102,7 +104,7 @@ def time_cell(draft: Draft, entry: Mapping[str, Any]) -> str:
     first = draft.cited.get((entry.get("event_ids") or [""])[0])
     at, end = words.instant(entry.get("timestamp")), words.instant(entry.get("end_timestamp"))
     resolution = first.resolution_us if first and first.timestamp else None
-    text = words.clock(at, resolution_us=resolution)
+    text = (f"{at:%Y-%m-%d} " if at and day else "") + words.clock(at, resolution_us=resolution)
     if end and at and end > at:
         text += (
             f" – {words.clock(end, resolution_us=resolution)}" if end.date() == at.date() else f" – {words.moment(end)}"

@@ -60,8 +60,8 @@ def write(inputs: ReportInputs, folder: Path) -> WriteResult:
 def write_file(inputs: ReportInputs, folder: Path, output: Path) -> WriteResult:
     """Write the report of the case in `folder` to one file, in the format that its suffix names.
 
-    An existing .md is merged into; its picture is put beside it, as `figures/timeline.svg`. A .html, .docx or .pdf holds the case's `report.md` as people edited it, brought up
-    to date on the way; the case itself is not touched.
+    An existing .md is merged into; its picture is put beside it, as `figures/timeline.svg`. A .html, .docx or .pdf
+    holds the case's `report.md` as people edited it, brought up to date on the way; the case itself is not touched.
 
     Raises:
         CaseError: the suffix is unknown, markers are broken, or the file cannot be written.

@@ -52,7 +52,7 @@ def _taken(draft: Draft) -> str:
         (
             entry_id(entry),
             [
-                time_cell(draft, entry),
+                time_cell(draft, entry, day=True),
                 what_cell(entry, width=120),
                 where_cell(entry),
                 _how(entry),

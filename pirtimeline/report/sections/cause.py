@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -215,30 +215,30 @@ def _change_cells(change: Mapping[str, Any]) -> list[str]:
 
 
 def _triggers(draft: Draft) -> str:
-    start = draft.at("impact_start")
-    rows = []
-    for entry in of_roles(draft, "change"):
-        lead = (start - entry["timestamp"]).total_seconds() if start and entry["timestamp"] else None
-        if lead is not None and lead < 0:
-            continue
-        cells = [
-            time_cell(draft, entry),
-            what_cell(entry),
-            where_cell(entry),
-            words.span(lead),
-            cite(entry["event_ids"], at_most=2),
-            "[ ] confirm [ ] reject",
-            "",
-        ]
-        rows.append((entry_id(entry), cells))
-    if not rows:
-        return draft.bullets(
-            [absent("A deploy, a configuration change, a migration or a restart before the impact.", searched(draft))]
-        )
-    return (
-        table(["Time (UTC)", "Change", "Where", "Lead before impact", "Evidence", "Trigger?", "Note"], rows[-NEAREST:])
-        + more
-    )
+    """List the changes before the impact: the nearest, and the one that the first hypothesis names however early."""
+    start, root = draft.at("impact_start"), set(draft.root.get("event_ids") or [])
+    before = [e for e in of_roles(draft, "change") if start is None or (e["timestamp"] and e["timestamp"] <= start)]
+    shown = [e for e in before[:-NEAREST] if root & set(e["event_ids"] or [])] + before[-NEAREST:]
+    if not shown:
+        what = "A deploy, a configuration change, a migration or a restart before the impact."
+        return draft.bullets([absent(what, searched(draft))])
+    left = len(before) - len(shown)
+    more = f"\n\n{words.count_of(left, 'earlier change')} stand in `timeline.html`." if left > 0 else ""
+    header = ["Time (UTC)", "Change", "Where", "Lead before impact", "Evidence", "Trigger?", "Note"]
+    return table(header, [(entry_id(entry), _trigger(draft, entry, start)) for entry in shown]) + more
+
+
+def _trigger(draft: Draft, entry: Mapping[str, Any], start: datetime | None) -> list[str]:
+    lead = (start - entry["timestamp"]).total_seconds() if start and entry["timestamp"] else None
+    return [
+        time_cell(draft, entry, day=True),
+        what_cell(entry),
+        where_cell(entry),
+        words.span(lead),
+        cite(entry["event_ids"], at_most=2),
+        "[ ] confirm [ ] reject",
+        "",
+    ]
 
 
 def _factors(draft: Draft) -> list[Claim]:

@@ -48,7 +48,14 @@ def _sent(draft: Draft) -> str:
     rows = [
         (
             entry_id(e),
-            [time_cell(draft, e), what_cell(e), where_cell(e), cite(e["event_ids"], at_most=2), class_cell(e), ""],
+            [
+                time_cell(draft, e, day=True),
+                what_cell(e),
+                where_cell(e),
+                cite(e["event_ids"], at_most=2),
+                class_cell(e),
+                "",
+            ],
         )
         for e in entries
     ]

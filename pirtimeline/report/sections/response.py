@@ -119,7 +119,7 @@ def _steps(draft: Draft) -> str:
         (
             entry_id(entry),
             [
-                time_cell(draft, entry),
+                time_cell(draft, entry, day=True),
                 str(entry["role"]),
                 what_cell(entry),
                 where_cell(entry),
