@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 import yaml
+from signatures import benign
 
 from pirtimeline import signatures
 from pirtimeline.schema import EVENT_COLUMNS, ROLES
@@ -63,3 +64,68 @@ def test_every_signature_says_what_a_reader_needs(rules: Rules) -> None:
         assert header.references or signature in rules.windowed, header.signature_id
         assert Path(header.origin).stem == header.signature_id.replace(".", "_") or "windowed" in header.origin
     assert not rules.problems
+
+
+KINDS = {
+    "deploy": {"change"},
+    "deploy-end": {"change"},
+    "rollback": {"response", "recovery", "change", "containment"},
+    "alert": {"detection"},
+    "page": {"communication", "detection", "response"},
+    "ack": {"response", "communication"},
+    "containment": {"containment", "response"},
+    "restart": {"response", "recovery", "containment"},
+    "restarted": {"response", "recovery"},
+    "resolved": {"recovery", "detection"},
+    "statuspage": {"communication"},
+    "migration": {"change", "cause"},
+    "fix": {"response", "recovery", "containment", "change"},
+    "none": set(),
+}
+"""The roles in which a reader would look for each kind of deed; a change after impact becomes a response later."""
+
+
+def test_deeds_of_operations_are_found_in_their_role_however_they_are_worded(rules: Rules) -> None:
+    lines = yaml.safe_load((Path(__file__).parent / "signatures" / "operations.yaml").read_text("utf-8"))
+    events = [{"parser": "syslog_rfc3164", "process_name": line["by"], "message": line["says"]} for line in lines]
+    headers = rules.headers()
+    roles: dict[str, set[str]] = {}
+    for signature, event in signatures.match(table(events), rules).hits.select("signature_id", "event_id").iter_rows():
+        roles.setdefault(event, set()).add(headers[signature].role)
+    found = [roles.get(f"{n:012x}:0", set()) for n in range(len(lines))]
+    wrong = [
+        (line, got)
+        for line, got in zip(lines, found, strict=True)
+        if (not got & KINDS[line["kind"]] if line["kind"] != "none" else got)
+    ]
+    assert not wrong
+
+
+def test_quiet_days_give_no_finding_above_low(rules: Rules) -> None:
+    findings = signatures.match(benign.table(30_000).lazy(), rules).findings
+    loud = findings.filter(~pl.col("severity").is_in(["informational", "low"]))
+    assert loud.is_empty(), loud
+    assert findings.height <= 1
+
+
+def test_specific_signature_replaces_its_generic_one_on_the_same_event(rules: Rules) -> None:
+    trace = "java.lang.OutOfMemoryError: Java heap space\n\tat org.example.A.b(A.java:1)"
+    pool = "java.sql.SQLTransientConnectionException: Connection is not available, request timed out after 1ms."
+    events = [
+        {
+            "message": "Servlet.service() for servlet [api] in context with path [/] threw exception",
+            "stack_trace": trace,
+        },
+        {
+            "message": "order failed",
+            "stack_trace": f"{pool}\nCaused by: java.net.SocketTimeoutException: Read timed out",
+        },
+    ]
+    hits = signatures.match(table(events), rules).hits
+    assert hits.sort("event_id")["signature_id"].to_list() == ["jvm.oom.heap", "db.pool.hikari"]
+
+
+def test_copies_are_counted_once(rules: Rules) -> None:
+    events = table(["java.lang.OutOfMemoryError: Java heap space"] * 3)
+    copies = pl.LazyFrame({"event_id": ["000000000002:0"], "copy_of": ["000000000000:0"]})
+    assert signatures.match(events, rules, copies=copies).findings["count"].to_list() == [2]
