@@ -22,6 +22,9 @@ from pirtimeline.timeline import timeline
 NOTES = "decisions.yaml"
 """What people decided and noted, beside the case's tables."""
 
+KEPT = frozenset({"place", "parts", "part_sha256", "read_as", "timed_as"})
+"""What a commit mark says of how rows are kept: the same rows may lie in parts of other names, and results are alike."""
+
 
 @dataclass(frozen=True, slots=True)
 class Investigation:
@@ -46,7 +49,7 @@ def investigate(case: Case) -> Investigation:
         findings=found.findings,
         hits=found.hits,
         rules=rule_table(rules),
-        sources=case.sources,
+        sources=[{key: value for key, value in one.items() if key not in KEPT} for one in case.sources],
         notes=notes(case.path),
         duplicates=copies,
     )
