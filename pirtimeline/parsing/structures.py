@@ -40,7 +40,7 @@ LOOKS: Mapping[str, Callable[[pl.Expr], pl.Expr]] = {
 """How a line that may open an event of each kind looks; for `csv` and `w3c` the header decides."""
 
 _OBJECTS = 0.9
-"""Share of the elements of a JSON document that must be objects; a log that also holds JSON is none."""
+"""Share of the bytes of a JSON document that must be objects; a log that also holds JSON is none."""
 
 ELEMENTS = "elements"
 """The value of the option `framing` where lines do not tell events, and `elements` has to."""
@@ -165,8 +165,9 @@ def _document(text: str, lines: int) -> Format | None:
     at_line = [at == 0 or data[at - 1] == 10 for at in starts.tolist()]
     if depth == 0 and (all(at_line) or (lines < 2 and len(starts) < 2)):
         return None
-    objects = sum(data[at] == ord("{") for at in starts.tolist())
-    if not objects or data[int(starts[0])] != ord("{") or objects < _OBJECTS * len(starts):
+    sizes = found.lengths[~found.structure]
+    objects = sum(size for at, size in zip(starts.tolist(), sizes.tolist(), strict=True) if data[at] == ord("{"))
+    if not objects or data[int(starts[0])] != ord("{") or objects < _OBJECTS * sizes.sum():
         return None
     return _format("json", framing=ELEMENTS, depth=str(depth))
 
