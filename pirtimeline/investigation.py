@@ -23,7 +23,7 @@ NOTES = "decisions.yaml"
 """What people decided and noted, beside the case's tables."""
 
 KEPT = frozenset({"place", "parts", "part_sha256", "read_as", "timed_as"})
-"""What a commit mark says of how rows are kept: the same rows may lie in parts of other names, and results are alike."""
+"""What a commit mark says of how rows are kept: equal rows may lie in parts of other names, and give equal results."""
 
 
 @dataclass(frozen=True, slots=True)
