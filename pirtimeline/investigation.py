@@ -14,6 +14,7 @@ import yaml
 from pirtimeline import analysis, signatures, store
 from pirtimeline.case import Case
 from pirtimeline.ingest.parts import own_columns
+from pirtimeline.masking import mask_frame, mask_json
 from pirtimeline.parsing.registry import installed
 from pirtimeline.schema import DUPLICATE_COLUMNS, FINDING_COLUMNS, TIMELINE_COLUMNS
 from pirtimeline.settings import Settings
@@ -133,6 +134,8 @@ def _write(case: Path, facts: analysis.Facts, copies: pl.DataFrame, entries: pl.
     )
     before = [(case / name).read_bytes() if (case / name).is_file() else None for name, _, _ in tables]
     for name, table, columns in tables:
-        store.write_table(case / name, table.select(pl.col(key).cast(dtype) for key, dtype in columns.items()))
+        store.write_table(
+            case / name, mask_frame(table.select(pl.col(key).cast(dtype) for key, dtype in columns.items()))
+        )
     after = [(case / name).read_bytes() for name, _, _ in tables]
-    return store.write_json(case / "report.json", facts.to_json()) or before != after
+    return store.write_json(case / "report.json", mask_json(facts.to_json())) or before != after

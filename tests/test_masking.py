@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pirtimeline.report.masking import MASK, mask, mask_column, mask_frame, mask_json
+from pirtimeline.masking import MASK, mask, mask_column, mask_frame, mask_json
 
 SECRETS = [
     ("-Djavax.net.ssl.keyStorePassword=ch@nge,it -Xmx1g", "ch@nge,it"),

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from pirtimeline.errors import PirTimelineError
-from pirtimeline.report.masking import mask
+from pirtimeline.masking import mask
 
 LONGEST = 4_000
 """So many characters of one event are quoted; the rest is counted."""

@@ -11,7 +11,7 @@ from pirtimeline.errors import CaseError
 from pirtimeline.report import blocks, citations, drawing, figures, series
 from pirtimeline.report.draft import Draft, draft
 from pirtimeline.report.inputs import ReportInputs
-from pirtimeline.report.masking import mask_json
+from pirtimeline.masking import mask_json
 from pirtimeline.report.merge import Merged, merge
 from pirtimeline.report.render import written
 
@@ -94,8 +94,8 @@ def _picture(made: Draft) -> str:
     """Draw the still picture that the report shows; empty where nothing is dated."""
     from pirtimeline.report.page import overview
 
-    span = series.focus(made.facts, made.timeline)
-    return drawing.svg(overview(made, span)) if span else ""
+    found = series.spans(made.facts, made.timeline)
+    return drawing.svg(overview(made, found)) if found else ""
 
 
 def facts_json(inputs: ReportInputs) -> str:
@@ -137,13 +137,13 @@ def _read(file: Path) -> str:
 
 def _write_figures(made: Draft, folder: Path) -> list[Path]:
     """Write each figure as plotly's JSON (`plotly.io.read_json`), where its table has rows."""
-    span = series.focus(made.facts, made.timeline)
-    if span is None:
+    found = series.spans(made.facts, made.timeline)
+    if found is None:
         return []
-    bins, points = series.request_bins(made.requests, span), series.heap_points(made.events, span)
+    bins, points = series.request_bins(made.requests, found), series.heap_points(made.events, found)
     drawn: dict[str, Any] = {"entries": figures.entries(made.timeline)}
     if bins.height:
-        drawn["error_rate"] = figures.error_rate(bins, width=series.every(span))
+        drawn["error_rate"] = figures.error_rate(bins)
     if points.height:
         drawn["heap"] = figures.heap(points)
     store.write_bytes(folder / "timeline.svg", _picture(made).encode())

@@ -12,7 +12,7 @@ from pirtimeline.report.claims import Claim, derived, todo
 from pirtimeline.report.draft import Draft, Section
 from pirtimeline.report.escaping import markdown as md
 from pirtimeline.report.escaping import shorten
-from pirtimeline.report.masking import mask
+from pirtimeline.masking import mask
 from pirtimeline.report.tables import row_id, table
 
 LEGEND = """\

@@ -14,7 +14,7 @@ from pirtimeline.report.claims import absent, todo
 from pirtimeline.report.draft import Draft, Section
 from pirtimeline.report.escaping import fence, shorten
 from pirtimeline.report.escaping import markdown as md
-from pirtimeline.report.masking import mask_frame
+from pirtimeline.masking import mask_frame
 from pirtimeline.report.sections.response import searched
 from pirtimeline.report.tables import row_id, table
 
