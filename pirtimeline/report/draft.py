@@ -10,7 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from pirtimeline.report import citations, masking, series, words
+from pirtimeline import masking
+from pirtimeline.report import citations, series, words
 from pirtimeline.report.blocks import Block
 from pirtimeline.report.citations import Cited
 from pirtimeline.report.claims import Claim, bullets, claim_id
