@@ -14,7 +14,7 @@ venv/bin/pirtimeline --version
 venv/bin/pirtimeline --help >/dev/null
 venv/bin/pirtimeline parsers list | grep -q tomcat_juli
 venv/bin/pirtimeline parsers check
-venv/bin/pirtimeline signatures check
+venv/bin/pirtimeline signatures list | grep -q jvm.oom.heap
 venv/bin/pirtimeline build inc-2024-00123.tar.gz --case case --incident INC-2024-00123 --quiet
 venv/bin/pirtimeline timeline case --format md >timeline.md
 grep -q "02:58:03" timeline.md
