@@ -284,7 +284,7 @@ def _read(
         task = places[place]
         number = batch_of[task.plan.source_id]
         if task.size > BLOCK and not task.plan.parser:
-            yield [build_large(case, task, stream, installed, pool, workers)]
+            yield [build_large(case, task, stream, installed, pool, max(workers - 1, 1))]
             continue
         contents = held.setdefault(number, {})
         contents[task.plan.source_id] = _checked(stream.read(), task)
