@@ -115,26 +115,46 @@ def test_page_without_anything_dated_has_no_chart() -> None:
 
 def test_figures_pass_lists() -> None:
     inputs = example_inputs()
-    span = series.focus(inputs.facts, inputs.timeline)
-    assert span
-    figure = figures.error_rate(series.request_bins(series.facing(inputs.events), span), width=series.every(span))
+    found = series.spans(inputs.facts, inputs.timeline)
+    assert found
+    figure = figures.error_rate(series.request_bins(series.facing(inputs.events), found))
     assert all(isinstance(trace.to_plotly_json()["y"], (list, tuple)) for trace in figure.data)
 
 
-def test_heap_of_many_collections_keeps_the_highest_of_each_bin_and_all_full_ones() -> None:
+def test_bins_are_fine_over_the_incident_coarse_around_it_and_count_each_request_once() -> None:
     inputs = example_inputs()
-    span = series.focus(inputs.facts, inputs.timeline)
-    assert span
-    every_second = pl.datetime_range(span.start, span.end, "500ms", eager=True, time_zone="UTC", time_unit="us")
-    rows = pl.DataFrame({"timestamp": every_second}).with_columns(
-        jvm_heap_after_bytes=pl.int_range(pl.len()) * 1024,
+    found = series.spans(inputs.facts, inputs.timeline, reach=series.reach(inputs.events))
+    assert found
+    bins = series.request_bins(series.facing(inputs.events), found)
+    ends = bins.select(pl.col("bin") + pl.duration(seconds=pl.col("seconds")))["bin"]
+    assert (ends[:-1] == bins["bin"][1:]).all()
+    assert bins["total"].sum() == 240
+    assert bins.filter(pl.col("bin").is_between(found.incident.start, found.incident.end))["seconds"].max() == 14
+
+
+def test_early_trigger_is_left_to_the_lead_up() -> None:
+    inputs = example_inputs()
+    trigger = {"timestamp": "2024-03-03T17:10:00Z", "claim": "proposed", "event_ids": [], "reason": ""}
+    facts = {**inputs.facts, "moments": {**inputs.facts["moments"], "trigger": trigger}}
+    found = series.spans(facts, inputs.timeline)
+    assert found
+    assert f"{found.incident.start:%d %H:%M}" == "04 02:49"
+    assert f"{found.lead.start:%d %H}" == "03 16"
+
+
+def test_heap_of_many_collections_keeps_the_highest_of_each_bin() -> None:
+    inputs = example_inputs()
+    found = series.spans(inputs.facts, inputs.timeline)
+    assert found
+    times = pl.datetime_range(found.whole.start, found.whole.end, "500ms", eager=True, time_zone="UTC", time_unit="us")
+    number = pl.int_range(pl.len())
+    rows = pl.DataFrame({"timestamp": times}).with_columns(
+        jvm_heap_after_bytes=number * 1024,
         jvm_heap_capacity_bytes=pl.lit(1 << 30, pl.Int64),
-        jvm_gc_action=pl.when(pl.int_range(pl.len()) % 1000 == 7)
-        .then(pl.lit("Pause Full"))
-        .otherwise(pl.lit("Pause Young")),
+        jvm_gc_action=pl.when(number % 1000 == 7).then(pl.lit("Pause Full")).otherwise(pl.lit("Pause Young")),
         host_name=pl.lit("app1"),
     )
-    points = series.heap_points(rows.lazy(), span)
-    assert points.height < series.POINTS * 1.1
+    points = series.heap_points(rows.lazy(), found)
+    assert points.height < 2.2 * series.POINTS
     assert points["full"].sum() == len(range(7, rows.height, 1000))
     assert points["after"].max() == pytest.approx((rows.height - 1) / 1024)

@@ -7,15 +7,14 @@ depend on how plotly packs arrays. All times are UTC.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
-from pirtimeline.analysis.facts import Interval
 from pirtimeline.report import words
 from pirtimeline.report.escaping import html, shorten
-from pirtimeline.report.series import every, moments
+from pirtimeline.report.series import moments
 from pirtimeline.schema import ROLES
 
 if TYPE_CHECKING:
@@ -49,15 +48,15 @@ class Panel(NamedTuple):
     axis: dict[str, Any]
 
 
-def error_rate(bins: pl.DataFrame, *, width: timedelta) -> Figure:
-    """Draw requests per bin, the failed ones in front.
+def error_rate(bins: pl.DataFrame) -> Figure:
+    """Draw requests a minute, the failed ones in front.
 
     Example:
-        >>> bins = pl.DataFrame({"bin": [datetime(2024, 3, 4)], "total": [9], "failed": [2]})
-        >>> [trace.name for trace in error_rate(bins, width=timedelta(seconds=1)).data]
-        ['all requests', 'failed (5xx)']
+        >>> bins = pl.DataFrame({"bin": [datetime(2024, 3, 4)], "seconds": [10], "total": [9], "failed": [2]})
+        >>> [(trace.name, trace.y) for trace in error_rate(bins).data]
+        [('all requests', (54.0,)), ('failed (5xx)', (12.0,))]
     """
-    return assemble([request_panel(bins, width=width)])
+    return assemble([request_panel(bins)])
 
 
 def heap(points: pl.DataFrame) -> Figure:
@@ -83,43 +82,41 @@ def entries(timeline: pl.DataFrame) -> Figure:
     return assemble([entry_panel(timeline)])
 
 
-def overview(
-    facts: Mapping[str, Any], timeline: pl.DataFrame, *, bins: pl.DataFrame, points: pl.DataFrame, span: Interval
-) -> Figure:
+def overview(facts: Mapping[str, Any], timeline: pl.DataFrame, *, bins: pl.DataFrame, points: pl.DataFrame) -> Figure:
     """Draw requests, heap and entries above each other on one time axis, with the window and the moments.
 
     Example:
         >>> from pirtimeline.report import series
         >>> from pirtimeline.report.example import example_inputs
         >>> inputs = example_inputs()
-        >>> span = series.focus(inputs.facts, inputs.timeline)
-        >>> bins = series.request_bins(series.facing(inputs.events), span)
-        >>> points = series.heap_points(inputs.events, span)
-        >>> figure = overview(inputs.facts, inputs.timeline, bins=bins, points=points, span=span)
+        >>> spans = series.spans(inputs.facts, inputs.timeline)
+        >>> bins = series.request_bins(series.facing(inputs.events), spans)
+        >>> figure = overview(inputs.facts, inputs.timeline, bins=bins, points=series.heap_points(inputs.events, spans))
         >>> len(figure.data), len(figure.layout.shapes)
         (4, 4)
     """
     panels = [
-        *([request_panel(bins, width=every(span))] if bins.height else []),
+        *([request_panel(bins)] if bins.height else []),
         *([heap_panel(points)] if points.height else []),
         entry_panel(timeline),
     ]
     figure = assemble(panels)
     figure.update_layout(shapes=_marks(facts), annotations=[*figure.layout.annotations, *_numbers(facts)])
-    figure.update_xaxes(range=[stamp(span.start), stamp(span.end)])
     return figure
 
 
-def request_panel(bins: pl.DataFrame, *, width: timedelta) -> Panel:
-    """Make the strip of requests."""
+def request_panel(bins: pl.DataFrame) -> Panel:
+    """Make the strip of requests: as a rate, since bins are finer over the incident than around it."""
     import plotly.graph_objects as go
 
     x = [stamp(at) for at in bins["bin"]]
-    seconds = f"{width.total_seconds():g} s"
-    total, failed = bins["total"].to_list(), bins["failed"].to_list()
-    beside = bins.select(pl.col("failed").rolling_max(3, min_samples=1, center=True)).to_series().to_list()
-    seen = [count if near else None for count, near in zip(failed, beside, strict=True)]
-    told = [f"{at[11:19]} UTC<br>{n:,} of {count:,} failed" for at, count, n in zip(x, total, failed, strict=True)]
+    rate = bins.select((pl.col("total", "failed") * 60 / pl.col("seconds")).round(2))
+    near = pl.col("failed").rolling_max(3, min_samples=1, center=True) > 0
+    total, failed = rate["total"].to_list(), rate.select(pl.when(near).then("failed")).to_series().to_list()
+    told = [
+        f"{at[11:19]} UTC<br>{bad:,} of {count:,} requests failed in {wide} s"
+        for at, (count, bad, wide) in zip(x, bins.select("total", "failed", "seconds").iter_rows(), strict=True)
+    ]
     shared: dict[str, Any] = {"x": x, "text": told, "hoverinfo": "text", "mode": "lines", "showlegend": False}
     traces = [
         go.Scatter(
@@ -132,7 +129,7 @@ def request_panel(bins: pl.DataFrame, *, width: timedelta) -> Panel:
         ),
         go.Scatter(
             name="failed (5xx)",
-            y=seen,
+            y=failed,
             line={"color": FAILED, "width": 1.4, "shape": "hv"},
             fill="tozeroy",
             fillcolor="rgba(217,45,32,.28)",
@@ -140,7 +137,7 @@ def request_panel(bins: pl.DataFrame, *, width: timedelta) -> Panel:
         ),
     ]
     bad = f"<span style='color:{FAILED}'><b>failed (5xx)</b></span>"
-    title = f"Requests per {seconds}: <span style='color:{FAINT}'>all</span>, {bad}"
+    title = f"Requests a minute: <span style='color:{FAINT}'>all</span>, {bad}"
     return Panel(title, traces, 0.3, {"rangemode": "tozero", "nticks": 4})
 
 
@@ -275,7 +272,7 @@ def assemble(panels: Sequence[Panel]) -> Figure:
         top = low - gap
     last = "" if len(panels) == 1 else str(len(panels))
     figure.update_xaxes(
-        anchor=f"y{last}", title={"text": "UTC", "standoff": 6}, gridcolor=GRID, zeroline=False, tickfont={"size": 11}
+        anchor=f"y{last}", title={"text": "UTC", "standoff": 14}, gridcolor=GRID, zeroline=False, tickfont={"size": 11}
     )
     return figure
 
@@ -297,7 +294,7 @@ def _layout() -> dict[str, Any]:
         "font": {"family": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", "size": 12, "color": INK},
         "paper_bgcolor": "#ffffff",
         "plot_bgcolor": "#ffffff",
-        "margin": {"l": 100, "r": 16, "t": 58, "b": 42},
+        "margin": {"l": 100, "r": 16, "t": 58, "b": 56},
         "hovermode": "closest",
         "dragmode": "zoom",
         "showlegend": False,

@@ -10,8 +10,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
 from pirtimeline.analysis.facts import Interval
 from pirtimeline.report import citations, figures, series, words
 from pirtimeline.report.citations import Cited
@@ -19,6 +17,7 @@ from pirtimeline.report.draft import Draft, draft, entry_id
 from pirtimeline.report.entries import moments_of, time_cell, told
 from pirtimeline.report.escaping import one_line, visible
 from pirtimeline.report.inputs import ReportInputs
+from pirtimeline.report.series import Spans
 from pirtimeline.schema import EVENT_COLUMNS
 
 if TYPE_CHECKING:
@@ -91,49 +90,33 @@ def _shown(value: Any) -> Any:
     return one_line(value) if type(value) is str else value
 
 
-def overview(made: Draft, span: Interval) -> Figure:
-    """Draw requests, heap and entries of a draft over a span.
+def overview(made: Draft, found: Spans) -> Figure:
+    """Draw requests, heap and entries of a draft, zoomed to the incident.
 
     Example:
         >>> from pirtimeline.report.example import example_draft
         >>> made = example_draft()
-        >>> overview(made, series.focus(made.facts, made.timeline)).layout.xaxis.title.text
-        'UTC'
+        >>> overview(made, series.spans(made.facts, made.timeline)).layout.xaxis.range[0]
+        '2024-03-04T02:49:48.750000'
     """
-    bins, points = series.request_bins(made.requests, span), series.heap_points(made.events, span)
-    return figures.overview(made.facts, made.timeline, bins=bins, points=points, span=span)
+    bins, points = series.request_bins(made.requests, found), series.heap_points(made.events, found)
+    figure = figures.overview(made.facts, made.timeline, bins=bins, points=points)
+    figure.update_xaxes(range=_range(found.incident))
+    return figure
 
 
 def _figure(made: Draft) -> dict[str, Any] | None:
     """Draw the overview; None where nothing is dated."""
-    span = series.focus(made.facts, made.timeline)
-    if span is None:
+    found = series.spans(made.facts, made.timeline, reach=series.reach(made.events))
+    if found is None:
         return None
-    around = _wider(made.events, span)
-    drawn = overview(made, around)
-    drawn.update_xaxes(range=[figures.stamp(span.start), figures.stamp(span.end)])
-    found: dict[str, Any] = drawn.to_plotly_json()
-    return {
-        "data": [dict(trace) for trace in found["data"]],
-        "layout": found["layout"],
-        "whole": [figures.stamp(around.start), figures.stamp(around.end)],
-    }
+    drawn: dict[str, Any] = overview(made, found).to_plotly_json()
+    ranges = {name: _range(span) for name, span in found._asdict().items()}
+    return {"data": [dict(trace) for trace in drawn["data"]], "layout": drawn["layout"], "ranges": ranges}
 
 
-def _wider(events: pl.LazyFrame, span: Interval) -> Interval:
-    """Widen the span by its own length on both sides, as far as the evidence goes."""
-    if "timestamp" not in events.collect_schema().names():
-        return span
-    first, last = (
-        events.select(pl.col("timestamp").min().alias("a"), pl.col("timestamp").max().alias("b")).collect().row(0)
-    )
-    if first is None:
-        return span
-    wide = span.around(span.end - span.start)
-    return Interval(
-        max(wide.start, min(words.instant(first) or span.start, span.start)),
-        min(wide.end, max(words.instant(last) or span.end, span.end)),
-    )
+def _range(span: Interval) -> list[str]:
+    return [figures.stamp(span.start), figures.stamp(span.end)]
 
 
 def _events(
@@ -207,7 +190,7 @@ def _moments(made: Draft) -> list[dict[str, Any]]:
             "number": number,
             "name": words.MOMENTS[name],
             "time": words.clock(at),
-            "day": f"{at:%Y-%m-%d}",
+            "day": "" if start and at.date() == start.date() else f"{at:%Y-%m-%d}",
             "offset": _offset((at - start).total_seconds()) if start and name != "impact_start" else "",
             "event": next(iter(made.moment(name).get("event_ids") or []), ""),
             "proposed": made.moment(name).get("claim") == "proposed",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -31,26 +31,65 @@ def facing(events: pl.LazyFrame) -> pl.LazyFrame:
     return outer.select("timestamp", failed=pl.col("status") >= asked.FAILED)
 
 
-def focus(facts: Mapping[str, Any], timeline: pl.DataFrame) -> Interval | None:
-    """Choose the interval to look at: window, moments and entries, with a tenth of it on either side.
+class Spans(NamedTuple):
+    """What a figure shows: the incident itself, with its lead-up, and all that is drawn."""
+
+    incident: Interval
+    lead: Interval
+    whole: Interval
+
+
+def spans(facts: Mapping[str, Any], timeline: pl.DataFrame, *, reach: Interval | None = None) -> Spans | None:
+    """Choose the spans to look at; None where nothing is dated.
+
+    The incident is its window with a quarter of its length on either side, the earlier moments with it where they lie
+    within three lengths. The lead-up begins with the first moment. The whole holds every entry, and of what the
+    evidence has (`reach`) as much again on either side.
 
     Example:
         >>> from pirtimeline.report.example import example_inputs
         >>> inputs = example_inputs()
-        >>> focus(inputs.facts, inputs.timeline).start
-        datetime.datetime(2024, 3, 4, 2, 34, 54, tzinfo=datetime.timezone.utc)
+        >>> [f"{span.start:%H:%M:%S}" for span in spans(inputs.facts, inputs.timeline)]
+        ['02:49:48', '02:49:48', '02:34:54']
     """
+    told = [at for _, at in moments(facts)]
+    entries = [words.instant(at) for name in ("timestamp", "end_timestamp") for at in timeline[name].drop_nulls()]
     window = facts.get("window") or {}
-    moments = [moment.get("timestamp") for moment in (facts.get("moments") or {}).values()]
-    instants = [words.instant(at) for at in (window.get("start"), window.get("end"), *moments)]
-    for name in ("timestamp", "end_timestamp"):
-        instants += [words.instant(at) for at in timeline[name].drop_nulls()] if name in timeline.columns else []
-    known = [at for at in instants if at is not None]
+    ends = [words.instant(window.get("start")), words.instant(window.get("end"))]
+    known = [at for at in (*ends, *told, *entries) if at]
     if not known:
         return None
-    start, end = min(known), max(known)
-    pad = max((end - start) / 10, timedelta(seconds=10))
-    return Interval(start - pad, end + pad)
+    whole = _padded(min(known), max(known), 0.1)
+    core = Interval(ends[0], ends[1]) if ends[0] and ends[1] else Interval(min(known), max(known))
+    near = [at for at in told if core.start - 3 * (core.end - core.start) <= at <= core.end]
+    incident = _padded(min([core.start, *near]), core.end, 0.25)
+    lead = Interval(min([incident.start, *(_padded(at, incident.end, 0.05).start for at in told)]), incident.end)
+    return Spans(incident, lead, _within(whole.around(whole.end - whole.start), reach, whole))
+
+
+def reach(events: pl.LazyFrame) -> Interval | None:
+    """Give the first and last time of the evidence; None where nothing is dated.
+
+    Example:
+        >>> reach(pl.LazyFrame()) is None
+        True
+    """
+    if "timestamp" not in events.collect_schema().names():
+        return None
+    at = pl.col("timestamp")
+    first, last = events.select(at.min().alias("a"), at.max().alias("b")).collect(engine="streaming").row(0)
+    return Interval(first, last) if first is not None else None
+
+
+def _padded(start: datetime, end: datetime, share: float) -> Interval:
+    return Interval(start, end).around(max((end - start) * share, timedelta(seconds=10)))
+
+
+def _within(wide: Interval, found: Interval | None, least: Interval) -> Interval:
+    """Cut a span to what the evidence has, but not below another."""
+    if found is None:
+        return least
+    return Interval(max(wide.start, min(found.start, least.start)), min(wide.end, max(found.end, least.end)))
 
 
 def every(span: Interval) -> timedelta:
@@ -67,56 +106,72 @@ def every(span: Interval) -> timedelta:
     return least if least >= needed else timedelta(seconds=-(-needed.total_seconds() // 60) * 60)
 
 
-def request_bins(requests: pl.LazyFrame, span: Interval) -> pl.DataFrame:
-    """Count what `facing` gave in bins over a span: `bin`, `total`, `failed`; no rows where there is no request.
+def request_bins(requests: pl.LazyFrame, found: Spans) -> pl.DataFrame:
+    """Count what `facing` gave in bins: fine ones over the incident, coarser ones around it; no rows without a request.
+
+    Columns: `bin` (its start, UTC), `seconds` (its width), `total`, `failed`.
 
     Example:
         >>> from pirtimeline.report.example import example_inputs
         >>> inputs = example_inputs()
-        >>> request_bins(facing(inputs.events), focus(inputs.facts, inputs.timeline)).columns
-        ['bin', 'total', 'failed']
+        >>> request_bins(facing(inputs.events), spans(inputs.facts, inputs.timeline))["seconds"].unique().to_list()
+        [14, 28]
     """
-    counted = rates.series(requests, span=span, every=every(span), failed=pl.col("failed")).select(
-        "bin", "total", "failed"
+    fine = every(found.incident)
+    # A coarse bin is a whole number of fine ones, so that both kinds meet where the incident begins and ends.
+    coarse = fine * -(-every(found.whole) // fine)
+    start = found.whole.start.replace(microsecond=0)
+    inner = Interval(
+        start + (found.incident.start - start) // coarse * coarse,
+        start + -(-(found.incident.end - start) // coarse) * coarse,
     )
+    within = _bins(requests, Interval(inner.start, inner.end - timedelta(microseconds=1)), fine)
+    beside = _bins(requests, Interval(start, found.whole.end), coarse)
+    outside = beside.filter((pl.col("bin") < inner.start) | (pl.col("bin") >= inner.end))
+    counted = pl.concat([outside, within]).sort("bin")
     return counted if counted["total"].sum() else counted.clear()
 
 
-def heap_points(events: pl.LazyFrame, span: Interval) -> pl.DataFrame:
+def _bins(requests: pl.LazyFrame, span: Interval, width: timedelta) -> pl.DataFrame:
+    counted = rates.series(requests, span=span, every=width, failed=pl.col("failed"))
+    return counted.select("bin", pl.lit(int(width.total_seconds())).alias("seconds"), "total", "failed")
+
+
+def heap_points(events: pl.LazyFrame, found: Spans) -> pl.DataFrame:
     """Give the heap after collections: `host_name`, `timestamp`, `after` and `capacity` in MiB, `full`.
 
-    Of many, the highest of each bin stands for it; full collections all stay.
+    Of many, the highest of each bin stands for the others, of full collections and of the rest; the bins are finer
+    over the incident.
 
     Example:
         >>> from pirtimeline.report.example import example_inputs
         >>> inputs = example_inputs()
-        >>> heap_points(inputs.events, focus(inputs.facts, inputs.timeline)).height
+        >>> heap_points(inputs.events, spans(inputs.facts, inputs.timeline)).height
         0
     """
-    mib = 1024 * 1024
+    mib, at = 1024 * 1024, pl.col("timestamp")
+    action = pl.col("jvm_gc_action").str.to_lowercase().str.contains("full", literal=True)
     rows = (
-        events.filter(
-            pl.col("jvm_heap_after_bytes").is_not_null() & pl.col("timestamp").is_between(span.start, span.end)
-        )
+        events.filter(pl.col("jvm_heap_after_bytes").is_not_null() & at.is_between(found.whole.start, found.whole.end))
         .select(
             pl.col("host_name").fill_null("unnamed host"),
             "timestamp",
             (pl.col("jvm_heap_after_bytes") / mib).alias("after"),
             (pl.col("jvm_heap_capacity_bytes") / mib).alias("capacity"),
-            pl.col("jvm_gc_action")
-            .str.to_lowercase()
-            .str.contains("full", literal=True)
-            .fill_null(False)
-            .alias("full"),
+            action.fill_null(value=False).alias("full"),
         )
         .collect(engine="streaming")
     )
-    wide = timedelta(seconds=max(1, -(-span.seconds // POINTS)))
-    top = pl.col("after") == pl.col("after").max().over("host_name", "full", pl.col("timestamp").dt.truncate(wide))
+    fine = at.is_between(found.incident.start, found.incident.end)
+    binned = pl.when(fine).then(at.dt.truncate(_bin(found.incident))).otherwise(at.dt.truncate(_bin(found.whole)))
+    top = pl.col("after") == pl.col("after").max().over("host_name", "full", binned)
     kept = rows.filter(top) if rows.height > POINTS else rows
-    return kept.sort("host_name", "timestamp", "after").unique(
-        ["host_name", "timestamp", "full"], keep="first", maintain_order=True
-    )
+    ordered = kept.sort("host_name", "timestamp", "after")
+    return ordered.unique(["host_name", "timestamp", "full"], keep="first", maintain_order=True)
+
+
+def _bin(span: Interval) -> timedelta:
+    return timedelta(seconds=max(1, -(-span.seconds // POINTS)))
 
 
 def moments(facts: Mapping[str, Any]) -> list[tuple[str, datetime]]:

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from pirtimeline import store
 from pirtimeline.errors import CaseError
+from pirtimeline.masking import mask_json
 from pirtimeline.report import blocks, citations, drawing, figures, series
 from pirtimeline.report.draft import Draft, draft
 from pirtimeline.report.inputs import ReportInputs
-from pirtimeline.masking import mask_json
 from pirtimeline.report.merge import Merged, merge
 from pirtimeline.report.render import written
 

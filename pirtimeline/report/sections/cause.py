@@ -17,7 +17,7 @@ from pirtimeline.report.entries import body_table, left_out, of_roles, time_cell
 from pirtimeline.report.escaping import markdown as md
 from pirtimeline.report.escaping import shorten
 from pirtimeline.report.sections.response import searched
-from pirtimeline.report.series import focus, moments
+from pirtimeline.report.series import moments, spans
 from pirtimeline.report.tables import row_id, table
 
 SHOWN = 3
@@ -155,7 +155,7 @@ def _told(item: Any) -> str:
 def _chart(draft: Draft) -> str:
     """Show the overview's still picture, and what its numbers stand for."""
     told = [f"{n} {words.MOMENTS[name]} {words.clock(at)}" for n, (name, at) in enumerate(moments(draft.facts), 1)]
-    if focus(draft.facts, draft.timeline) is None:
+    if spans(draft.facts, draft.timeline) is None:
         return "Nothing is dated that could be drawn."
     legend = f"\n\n{'; '.join(told)}." if told else ""
     return f"![Requests, heap and timeline entries on one time axis](figures/timeline.svg){legend}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pirtimeline.masking import mask
 from pirtimeline.report import extent, words
 from pirtimeline.report.blocks import Block
 from pirtimeline.report.citations import cite
@@ -12,7 +13,6 @@ from pirtimeline.report.claims import Claim, derived, todo
 from pirtimeline.report.draft import Draft, Section
 from pirtimeline.report.escaping import markdown as md
 from pirtimeline.report.escaping import shorten
-from pirtimeline.masking import mask
 from pirtimeline.report.tables import row_id, table
 
 LEGEND = """\

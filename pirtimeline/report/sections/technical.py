@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from pirtimeline.masking import mask_frame
 from pirtimeline.report import diagrams, words
 from pirtimeline.report.blocks import Block
 from pirtimeline.report.citations import Cited, cite
@@ -14,7 +15,6 @@ from pirtimeline.report.claims import absent, todo
 from pirtimeline.report.draft import Draft, Section
 from pirtimeline.report.escaping import fence, shorten
 from pirtimeline.report.escaping import markdown as md
-from pirtimeline.masking import mask_frame
 from pirtimeline.report.sections.response import searched
 from pirtimeline.report.tables import row_id, table
 

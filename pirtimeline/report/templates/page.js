@@ -169,7 +169,6 @@
   }
 
   if (chart && window.Plotly) {
-    const first = chart.layout.xaxis.range.slice();
     trace = chart.data.findIndex((one) => one.name === "entries");
     const settings = { responsive: true, displaylogo: false, displayModeBar: false, doubleClick: false, staticPlot: false };
     Plotly.newPlot(div, chart.data, chart.layout, settings).then(() => {
@@ -178,16 +177,16 @@
         const point = clicked.points.find((one) => one.data.name === "entries");
         if (point) pick(point.customdata, { scroll: true });
       });
-      div.on("plotly_doubleclick", () => zoom(first, "zoom-incident"));
+      div.on("plotly_doubleclick", () => zoom("incident"));
       div.on("plotly_relayout", (changed) => { if (Object.keys(changed).some((key) => key.startsWith("xaxis.range") || key === "width" || key === "autosize")) fit(); });
       window.addEventListener("resize", () => setTimeout(fit, 200));
     });
-    const zoom = (range, id) => {
-      document.querySelectorAll(".buttons button").forEach((button) => button.setAttribute("aria-pressed", String(button.id === id)));
-      Plotly.relayout(div, { "xaxis.range": range.slice() });
+    const zoom = (name) => {
+      document.querySelectorAll(".buttons button").forEach((button) => button.setAttribute("aria-pressed", String(button.id === "zoom-" + name)));
+      Plotly.relayout(div, { "xaxis.range": chart.ranges[name].slice() });
     };
-    document.getElementById("zoom-incident").addEventListener("click", () => zoom(first, "zoom-incident"));
-    document.getElementById("zoom-whole").addEventListener("click", () => zoom(chart.whole, "zoom-whole"));
+    Object.keys(chart.ranges).forEach((name) => document.getElementById("zoom-" + name).addEventListener("click", () => zoom(name)));
+    document.getElementById("zoom-lead").hidden = chart.ranges.lead[0] === chart.ranges.incident[0];
   }
 
   function follow() {
