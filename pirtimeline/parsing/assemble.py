@@ -128,11 +128,21 @@ def _micros(role: str) -> pl.Expr:
 def _clock_seconds(roles: frozenset[str]) -> pl.Expr:
     hour = _number("hour") if "hour" in roles else pl.lit(0, pl.Int64)
     if "half" in roles:
-        half = _mapped(pl.col("half").str.to_lowercase().str.replace_all("[\u00a0\u202f]", " "), words().halves)
-        hour = pl.when(half.is_null()).then(hour).otherwise(hour % 12 + 12 * half)
+        later = half(pl.col("half"))
+        hour = pl.when(later.is_null()).then(hour).otherwise(hour % 12 + 12 * later)
     minute = _number("minute") if "minute" in roles else pl.lit(0, pl.Int64)
     second = _number("second").fill_null(0) if "second" in roles else pl.lit(0, pl.Int64)
     return hour * 3600 + minute * 60 + second
+
+
+def half(text: pl.Expr) -> pl.Expr:
+    """Tell the half of the day from its word: 0 before noon, 1 after.
+
+    Example:
+        >>> pl.select(half(pl.lit("p. m."))).item()
+        1
+    """
+    return _mapped(text.str.to_lowercase().str.replace_all("[\u00a0\u202f]", " "), words().halves)
 
 
 def _mapped(text: pl.Expr, known: Mapping[str, int]) -> pl.Expr:
@@ -221,6 +231,20 @@ def _readings() -> dict[str, pl.Expr]:
     }
 
 
+def numbers(texts: pl.Series, layout: Layout, order: str | None) -> pl.DataFrame:
+    """Read dates of bare numbers: `text`, `day` (since 1970) and whether there are `several` readings.
+
+    Example:
+        >>> from pirtimeline.parsing.layouts import layout
+        >>> numbers(pl.Series(["1/2/2024"]), layout("<n1>/<n2>/<n3>", ("mdy", "dmy")), None).row(0)
+        ('1/2/2024', 19724, True)
+    """
+    read = _number_parts(texts).select(
+        day=pl.coalesce(_readings()[one] for one in _preferred(layout, order)), several=_several(layout, order)
+    )
+    return read.insert_column(0, texts.rename("text"))
+
+
 def readings_of_numbers(texts: pl.Series) -> pl.DataFrame:
     """Read the first date of bare numbers in texts in each order, as days since 1970.
 
@@ -228,9 +252,13 @@ def readings_of_numbers(texts: pl.Series) -> pl.DataFrame:
         >>> readings_of_numbers(pl.Series(["13/02/2024 10:00"])).row(0)
         (None, 19766, None)
     """
+    return _number_parts(texts).select(**_readings())
+
+
+def _number_parts(texts: pl.Series) -> pl.DataFrame:
     groups = texts.rename("text").to_frame().select(pl.col("text").str.extract_groups(_NUMBERS)).unnest("text")
     groups.columns = ["first", "second_number", "third"]
-    return groups.select(**_readings())
+    return groups
 
 
 def _resolution(roles: frozenset[str]) -> pl.Expr:

@@ -219,11 +219,19 @@ def _wall(frame: pl.DataFrame, rule: TimeRule, known: Known) -> pl.DataFrame:
     rows = _reordered(frame, known).with_columns(_wall=pl.col("_local"), _inferred=pl.lit(False))
     kinds = set(frame["_lacks"].drop_nulls().unique()) if frame["_lacks"].null_count() < frame.height else set()
     for kind in sorted(kinds):
-        mine = rows.with_row_index("_row").filter((pl.col("_lacks") == kind) & pl.col("_local").is_not_null())
-        if mine.height:
-            said = _completed(mine, kind, rule, known)
-            rows = rows.with_row_index("_row").update(said, on="_row", how="left", include_nulls=True).drop("_row")
+        mine = (pl.col("_lacks") == kind).fill_null(False)
+        wall, inferred = _completed(kind, mine, rule, known)
+        rows = _at_once(
+            rows,
+            _wall=pl.when(mine).then(wall).otherwise("_wall"),
+            _inferred=pl.when(mine).then(inferred.fill_null(False)).otherwise("_inferred"),
+        )
     return rows
+
+
+def _at_once(rows: pl.DataFrame, **columns: pl.Expr) -> pl.DataFrame:
+    """Add columns whose expressions share parts, each part computed once: only lazy frames see to that."""
+    return rows.lazy().with_columns(**columns).collect()
 
 
 def _reordered(frame: pl.DataFrame, known: Known) -> pl.DataFrame:
@@ -239,28 +247,26 @@ def _reordered(frame: pl.DataFrame, known: Known) -> pl.DataFrame:
     )
 
 
-def _completed(mine: pl.DataFrame, kind: str, rule: TimeRule, known: Known) -> pl.DataFrame:
-    """Give `_row`, `_wall` and `_inferred` of rows that lack something."""
+def _completed(kind: str, mine: pl.Expr, rule: TimeRule, known: Known) -> tuple[pl.Expr, pl.Expr]:
+    """Give the wall time of rows that lack something, and whether it rests on an inference."""
     at = pl.col("_local").dt.epoch("us")
+    run = pl.when(mine).then(at).forward_fill()
     if kind == "start":
         start = None if rule.start is None else in_utc(rule.start).replace(tzinfo=None)
-        wall, inferred = pl.lit(start, LOCAL) + pl.duration(microseconds=at), pl.lit(True)
-    elif kind == "date":
-        day = pl.lit(known.day, pl.Int64) + turned("date", at)
-        wall, inferred = (day * DAY + at).cast(LOCAL), pl.lit(True)
-    else:
-        year = _years(rule, known)
-        stamp = pl.col("_local")
-        day = real_day(year, stamp.dt.month().cast(pl.Int64), stamp.dt.day().cast(pl.Int64))
-        wall = (day * DAY + at % DAY).cast(LOCAL)
-        inferred = pl.lit(rule.year_basis == "inferred" or rule.year is None) | (year != (rule.year or 0))
-    return mine.select("_row", _wall=wall, _inferred=inferred.fill_null(False))
+        return pl.lit(start, LOCAL) + pl.duration(microseconds=at), pl.lit(True)
+    if kind == "date":
+        day = pl.lit(known.day, pl.Int64) + turned("date", run)
+        return (day * DAY + at).cast(LOCAL), pl.lit(True)
+    year = _years(rule, known, run)
+    day = real_day(year, pl.col("_local").dt.month().cast(pl.Int64), pl.col("_local").dt.day().cast(pl.Int64))
+    inferred = pl.lit(rule.year_basis == "inferred" or rule.year is None) | (year != (rule.year or 0))
+    return (day * DAY + at % DAY).cast(LOCAL), inferred
 
 
-def _years(rule: TimeRule, known: Known) -> pl.Expr:
+def _years(rule: TimeRule, known: Known, run: pl.Expr) -> pl.Expr:
     """Give the year of each stamp without one."""
     if not known.scattered:
-        return pl.lit(known.year, pl.Int64) + turned("year", pl.col("_local").dt.epoch("us"))
+        return pl.lit(known.year, pl.Int64) + turned("year", run)
     if rule.year is not None or rule.bound is None:
         return pl.lit(rule.year if rule.year is not None else known.year, pl.Int64)
     return _latest_years(rule)

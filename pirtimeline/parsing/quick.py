@@ -26,12 +26,14 @@ _DIRECTIVES = {
 }
 _WORTH_IT = 64
 _ENGLISH = frozenset(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"])
-_SLICED = frozenset(["fraction", "zone", "weekday"])
+_NUMBERS = ("first", "second_number", "third")
+_SLICED = frozenset(["fraction", "zone", "weekday", "half", "numbers"])
+_MOST_DATES = 4000
 
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """Where a part stands in the first text, in bytes."""
+    """Where a part stands in the first text, in characters."""
 
     role: str
     start: int
@@ -48,13 +50,16 @@ def read(texts: pl.Series, layout: Layout, *, order: str | None = None) -> pl.Da
         (datetime.datetime(2024, 1, 2, 3, 4, 5, 678000), 1000)
     """
     first = str(texts[0])
-    if len(texts) < _WORTH_IT or not first.isascii():
+    if len(texts) < _WORTH_IT:
         return None
     model = assemble.read(texts.head(1), layout, order=order)
     cuts = _cuts(first, layout)
     if cuts is None or model["_local"].null_count():
         return None
-    frame = _sliced(texts, first, cuts, model)
+    dates = _dates(texts, cuts, layout, order)
+    if dates is not None and dates.height > _MOST_DATES:
+        return None
+    frame = _sliced(texts, first, cuts, model, dates)
     return frame if frame["_local"][0] == model["_local"][0] else None
 
 
@@ -68,33 +73,55 @@ def _cuts(first: str, layout: Layout) -> list[_Cut] | None:
         start = first.find(value, at)
         at = start + len(value)
         cuts.append(_Cut(role, start, at))
-        if (role not in _SLICED and role not in _DIRECTIVES) or (role == "month_name" and value not in _ENGLISH):
+        if role not in (*_SLICED, *_DIRECTIVES, *_NUMBERS) or (role == "month_name" and value not in _ENGLISH):
             return None
-    return cuts
+    dates = [cut for cut in cuts if cut.role in _NUMBERS]
+    whole = [_Cut("numbers", dates[0].start, dates[-1].stop)] if dates else []
+    return [*whole, *(cut for cut in cuts if cut not in dates)]
 
 
-def _sliced(texts: pl.Series, first: str, cuts: list[_Cut], model: pl.DataFrame) -> pl.DataFrame:
+def _dates(texts: pl.Series, cuts: list[_Cut], layout: Layout, order: str | None) -> pl.DataFrame | None:
+    """Read the few different dates of bare numbers, each once."""
+    if cuts[0].role != "numbers":
+        return None
+    told = texts.str.slice(cuts[0].start, cuts[0].stop - cuts[0].start).unique().drop_nulls().sort()
+    return assemble.numbers(told, layout, order) if len(told) <= _MOST_DATES else told.to_frame()
+
+
+def _sliced(
+    texts: pl.Series, first: str, cuts: list[_Cut], model: pl.DataFrame, dates: pl.DataFrame | None
+) -> pl.DataFrame:
     text = pl.col("text")
-    fits = text.str.len_bytes() == len(first)
-    micros = pl.lit(0, pl.Int64)
+    fits = (text.str.len_bytes() if first.isascii() else text.str.len_chars()) == len(first)
+    local = _head(text, first, cuts, str(model["_lacks"][0]))
+    ambiguous = pl.lit(model["_ambiguous"][0], pl.Boolean)
     for cut in cuts:
+        part = text.str.slice(cut.start, cut.stop - cut.start)
         if cut.role == "zone":
-            fits &= text.str.slice(cut.start, cut.stop - cut.start) == first[cut.start : cut.stop]
-        if cut.role == "fraction":
-            width = min(6, cut.stop - cut.start)
+            fits &= part == first[cut.start : cut.stop]
+        elif cut.role == "fraction":
             fits &= text.str.slice(cut.start - 1, 1) == first[cut.start - 1]
-            micros = text.str.slice(cut.start, width).cast(pl.Int32, strict=False).cast(pl.Int64) * 10 ** (6 - width)
-    local = _head(text, first, cuts, str(model["_lacks"][0])) + pl.duration(microseconds=micros)
-    said = {name: pl.lit(model[name][0], dtype) for name, dtype in assemble.FIELDS.items() if name != "_local"}
-    frame = texts.rename("text").to_frame().lazy().select(_local=pl.when(fits).then(local).cast(LOCAL)).collect()
-    return frame.with_columns(pl.when(pl.col("_local").is_not_null()).then(value).alias(n) for n, value in said.items())
+            local += pl.duration(microseconds=_micros(part, cut.stop - cut.start))
+        elif cut.role == "half":
+            local += pl.duration(hours=assemble.half(part) * 12 - 12 * (local.dt.hour() == 12).cast(pl.Int64))
+        elif cut.role == "numbers" and dates is not None:
+            local += pl.duration(days=part.replace_strict(dates["text"], dates["day"], default=None))
+            ambiguous = part.replace_strict(dates["text"], dates["several"], default=None)
+    said = {name: pl.lit(model[name][0], dtype) for name, dtype in assemble.FIELDS.items()}
+    known = {"_local": pl.when(fits).then(local).cast(LOCAL), "_ambiguous": ambiguous}
+    frame = texts.rename("text").to_frame().lazy().select(**{**said, **known}).collect()
+    return frame.with_columns(pl.when(pl.col("_local").is_not_null()).then(pl.all()))
+
+
+def _micros(digits: pl.Expr, width: int) -> pl.Expr:
+    unit = {1: 100_000, 2: 10_000, 3: 1000, 4: 100, 5: 10}.get(width, 1)
+    return digits.str.slice(0, min(6, width)).cast(pl.Int32, strict=False).cast(pl.Int64) * unit
 
 
 def _head(text: pl.Expr, first: str, cuts: list[_Cut], lacks: str) -> pl.Expr:
-    """Read date and time to the second with one fixed format over what is neither fraction, zone nor weekday."""
-    lead, format_ = {"year": (f"{assemble.LEAP_YEAR} ", "%Y "), "date": ("1970-01-01 ", "%Y-%m-%d ")}.get(
-        lacks, ("", "")
-    )
+    """Read date and time to the second with one fixed format over what is not sliced otherwise."""
+    leads = {"year": (f"{assemble.LEAP_YEAR} ", "%Y "), "date": ("1970-01-01 ", "%Y-%m-%d ")}
+    lead, format_ = leads["date"] if cuts[0].role == "numbers" else leads.get(lacks, ("", ""))
     pieces, at, start = [pl.lit(lead)] if lead else [], 0, 0
     for cut in cuts:
         format_ += first[at : cut.start].replace("%", "%%")

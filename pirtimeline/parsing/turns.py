@@ -31,6 +31,7 @@ _MONTH = 31 * DAY
 _YEAR_2000 = 946_684_800 * SECOND
 _FOLDED_HOURS = (23, 0, 1, 2, 3)
 _SLACK = 60 * SECOND
+_DATE_CHARACTERS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,17 +164,14 @@ def _track(dated: pl.DataFrame, kind: str) -> Track:
     mine = dated.filter(pl.col("_lacks") == kind).select("row", "at", turns=turned(kind, pl.col("at")))
     step = mine["at"].diff().drop_nulls()
     back, ahead = _WRAPS["year"]
-    turns, at = mine.select(pl.struct("turns", "at").sort().last().struct.unnest()).row(0)
-    leaps = (
-        mine.filter(pl.from_epoch("at", "us").dt.strftime("%m-%d") == "02-29")["turns"]
-        if kind == "year"
-        else mine["turns"].clear()
-    )
+    turns = mine["turns"].max()
+    day = pl.from_epoch("at", "us")
+    leaps = mine.filter((day.dt.month() == 2) & (day.dt.day() == 29))["turns"]
     return Track(
         first=mine["at"][0],
         last=mine["at"][-1],
         turns=mine["turns"][-1],
-        latest=(turns, at),
+        latest=mine.filter(pl.col("turns") == turns).select("turns", pl.col("at").max()).row(0),
         rows=mine.height,
         back=int(step.is_between(-back, -_MONTH).sum()),
         on=int(step.is_between(_MONTH, ahead).sum()),
@@ -184,6 +182,8 @@ def _track(dated: pl.DataFrame, kind: str) -> Track:
 
 def _votes(dated: pl.DataFrame, mine: pl.DataFrame, kind: str) -> tuple[tuple[int, int], ...]:
     """Let each stamp beside a dated line tell by it the year or day of the first stamp."""
+    if dated["_lacks"].null_count() == 0:
+        return ()
     rows = dated.select("row", "at", "_lacks").join(
         mine.select("row", "turns"), on="row", how="left", maintain_order="left"
     )
@@ -238,12 +238,15 @@ def _nights(dated: pl.DataFrame) -> tuple[Steps, Ends]:
 
 def _orders(frame: pl.DataFrame) -> dict[str, tuple[int, bool]] | None:
     """Tell of the readings that hold for all dates of bare numbers: the latest day, and whether all were read so."""
-    rows = frame.filter(pl.col("_ambiguous").is_not_null())
-    if rows.is_empty():
+    rows = frame.lazy().filter(pl.col("_ambiguous").is_not_null())
+    date = pl.col("timestamp_text").str.head(_DATE_CHARACTERS)
+    few = rows.select(date, day=pl.col("_local").dt.epoch("us") // DAY).unique(maintain_order=True).collect()
+    if few.is_empty():
         return None
-    days, read = readings_of_numbers(rows["timestamp_text"]), rows["_local"].dt.epoch("us") // DAY
-    whole = [order for order in days.columns if days[order].is_not_null().all()]
-    return {order: (int(days[order].max()), bool((days[order] == read).all())) for order in whole}  # type: ignore[arg-type]  # integers
+    days = readings_of_numbers(few["timestamp_text"])
+    whole = [order for order in days.columns if days[order].null_count() == 0]
+    latest = {order: days[order].max() for order in whole}
+    return {order: (int(str(latest[order])), bool((days[order] == few["day"]).all())) for order in whole}
 
 
 def join(before: Turns, after: Turns) -> Turns:
