@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pirtimeline.parsing.json_lines import looks_like, mend, read, with_prefix
+from pirtimeline.parsing.json_faults import mend
+from pirtimeline.parsing.json_lines import looks_like, read, with_prefix
 from pirtimeline.parsing.plugin import Format
 from pirtimeline.schema import EVENT_COLUMNS
 

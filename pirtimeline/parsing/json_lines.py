@@ -6,23 +6,22 @@ become columns (`pairs`), and what is left of the text is `extra`, with every va
 
 from __future__ import annotations
 
-import io
 import json
-import re
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from pirtimeline.parsing import json_templates
 from pirtimeline.parsing.fields import field_map, known
-from pirtimeline.parsing.json_tokens import Bytes, Ints, Names, Tokens, in_order, tokens, value_ends, views, without
+from pirtimeline.parsing.json_faults import checked
+from pirtimeline.parsing.json_templates import Fit, Templates
+from pirtimeline.parsing.json_tokens import Bytes, Flags, Ints, Names, in_order, tokens, value_ends, views, without
 from pirtimeline.parsing.pairs import assign
 from pirtimeline.parsing.plugin import Format
 from pirtimeline.parsing.values import ARRAY, LITERAL, NULL, NUMBER, OBJECT, TEXT
-
-Flags = npt.NDArray[np.bool_]
 
 _AROUND = " \t\r\n,\x1e\ufeff\x00"
 """What may stand around an object: blanks, the commas of an array, a record separator (RFC 7464), a BOM."""
@@ -74,33 +73,44 @@ def read(texts: pl.Series, one: Format) -> pl.DataFrame:
         >>> found["_reject"][1]
         'not a JSON object: unexpected end at byte 1'
     """
-    objects, reasons = _objects(texts)
-    good = np.flatnonzero(reasons.is_null().to_numpy())
-    table = _read_valid(objects if len(good) == len(texts) else objects.gather(good), one)
-    if len(good) < len(texts):
-        place = pl.Series([None] * len(texts), dtype=pl.UInt32).scatter(good, np.arange(len(good), dtype=np.uint32))
-        table = table.select(pl.all().gather(place))
-    return table.with_columns(reasons.alias("_reject"))
-
-
-def _read_valid(objects: pl.Series, one: Format) -> pl.DataFrame:
-    """Read texts that each are a valid object on one line."""
+    bare = texts.str.strip_chars(_AROUND)
     table = field_map(one)
     names = Names(lambda name: known(table, name))
-    steps = _steps(objects)
-    parts = [_part(objects[at : at + step], names, one) for at, step in steps]
-    shifted = [part.pairs.with_columns(pl.col("row") + at) for part, (at, _) in zip(parts, steps, strict=True)]
-    pairs = pl.concat([_NO_PAIRS, *shifted])
-    columns, used = assign(pairs, names.wanted, len(objects), one)
+    parts, rest = _alike(bare, Templates(names, compound=bool(one.columns)))
+    found = checked(bare.gather(rest))
+    good = np.flatnonzero(found.reasons.is_null().to_numpy())
+    parts += _others(found.texts.gather(good), rest[good], names, compound=bool(one.columns))
+    reasons = pl.Series("_reject", [None] * len(texts), dtype=pl.String)
+    reasons = reasons.scatter(rest, found.reasons) if len(good) < len(rest) else reasons
+    return _table(parts, names, len(texts), one).with_columns(reasons)
+
+
+class _Part(NamedTuple):
+    """Some of the texts: their rows, the pairs of known keys, and what copies the objects without used pairs."""
+
+    rows: Ints
+    pairs: pl.DataFrame
+    without: Callable[[Flags], pl.Series]
+
+
+_NO_PAIRS = pl.DataFrame(schema={"row": pl.Int64, "key": pl.Int64, "value": pl.String, "form": pl.UInt8})
+
+
+def _table(parts: Sequence[_Part], names: Names, height: int, one: Format) -> pl.DataFrame:
+    """Fill columns from the pairs of all parts, and lay what is left of each object into its row."""
+    pairs = pl.concat([_NO_PAIRS, *(part.pairs for part in parts)])
+    columns, used = assign(pairs, names.wanted, height, one)
     bounds = np.cumsum([0, *(part.pairs.height for part in parts)])
-    extras = [_left(part, used[begin:end]) for part, (begin, end) in zip(parts, pairwise(bounds), strict=True)]
-    return columns.with_columns(pl.concat([pl.Series("extra", [], dtype=pl.String), *extras]))
+    extras = [part.without(used[begin:end]) for part, (begin, end) in zip(parts, pairwise(bounds), strict=True)]
+    rows = np.concatenate([np.zeros(0, np.int64), *(part.rows for part in parts)])
+    place = np.full(height, len(rows), np.int64)
+    place[rows] = np.arange(len(rows))
+    extra = pl.concat([pl.Series("extra", [], dtype=pl.String), *extras, pl.Series("extra", [None], dtype=pl.String)])
+    return columns.with_columns(extra.gather(place))
 
 
 _STEP = 2 << 20
 """Bytes of text that are looked at together: what numpy makes of them stays in the processor's cache."""
-
-_NO_PAIRS = pl.DataFrame(schema={"row": pl.Int64, "value": pl.String, "form": pl.UInt8, "key": pl.Int64})
 
 
 def _steps(objects: pl.Series) -> list[tuple[int, int]]:
@@ -110,38 +120,48 @@ def _steps(objects: pl.Series) -> list[tuple[int, int]]:
     return [(int(a), int(b - a)) for a, b in pairwise(np.unique(np.append(cuts, len(objects)))) if b > a]
 
 
-class _Part(NamedTuple):
-    """Some of the texts, their keys, and the pairs of known keys with values that can fill a column."""
+def _alike(bare: pl.Series, templates: Templates) -> tuple[list[_Part], Ints]:
+    """Read the texts that templates fit, and give the rows of the others."""
+    framed = np.flatnonzero((bare.str.starts_with("{") & bare.str.ends_with("}")).to_numpy())
+    objects = bare if len(framed) == len(bare) else bare.gather(framed)
+    parts: list[_Part] = []
+    rest = np.ones(len(bare), np.bool_)
+    for at, step in _steps(objects):
+        data, bounds = _bytes(objects[at : at + step])
+        fits, _ = templates.fit(data, bounds)
+        parts += [_templated(fit, data, framed[at + fit.rows]) for fit in fits]
+    for part in parts:
+        rest[part.rows] = False
+    return parts, np.flatnonzero(rest)
 
-    found: Tokens
-    keys: Ints
-    ends: Ints
-    pairs: pl.DataFrame
+
+def _templated(fit: Fit, data: Bytes, rows: Ints) -> _Part:
+    value, first = json_templates.values(fit, data)
+    count = len(fit.template.keys)
+    told = {"row": np.repeat(rows, count), "key": np.tile(fit.template.codes, len(rows))}
+    pairs = pl.DataFrame({**told, "value": value, "form": _FORMS[first]}, schema_overrides={"key": pl.Int64})
+    return _Part(rows, pairs, lambda used: json_templates.without(fit, data, used.reshape(len(rows), count)))
 
 
-def _part(objects: pl.Series, names: Names, one: Format) -> _Part:
+def _others(objects: pl.Series, rows: Ints, names: Names, *, compound: bool) -> list[_Part]:
+    """Read valid objects on one line each, whatever their keys."""
+    return [_part(objects[at : at + step], rows[at : at + step], names, compound) for at, step in _steps(objects)]
+
+
+def _part(objects: pl.Series, rows: Ints, names: Names, compound: bool) -> _Part:
     data, bounds = _bytes(objects)
     found = tokens(data, bounds)
     key = names.of(found)
-    wanted = np.flatnonzero(key >= 0)
-    form = _FORMS[data[found.value[wanted]]]
-    told = (form != NULL) & ((form != OBJECT) | bool(one.columns))
-    keys = in_order(found, wanted[told])
+    keys = in_order(found, np.flatnonzero((key >= 0) & ((data[found.value] != ord("{")) | compound)))
     form = _FORMS[data[found.value[keys]]]
     quote = (form == TEXT).astype(np.int64)
     starts, ends = found.value[keys] + quote, value_ends(found, keys) - quote
+    escapes = np.searchsorted(found.slashes, starts) < np.searchsorted(found.slashes, ends)
     values = views(data, starts, ends - starts)
-    escaped = np.flatnonzero(
-        (form == TEXT) & (np.searchsorted(found.slashes, starts) < np.searchsorted(found.slashes, ends))
-    )
+    escaped = np.flatnonzero((form == TEXT) & escapes)
     values = values.scatter(escaped, unescaped(values.gather(escaped))) if len(escaped) else values
-    frame = pl.DataFrame({"row": found.row(keys), "value": values, "form": form, "key": key[keys]})
-    return _Part(found, keys, ends + quote, frame)
-
-
-def _left(part: _Part, used: Flags) -> pl.Series:
-    """Copy what the columns do not say."""
-    return without(part.found, part.keys[used], part.ends[used])
+    pairs = pl.DataFrame({"row": rows[found.row(keys)], "key": key[keys], "value": values, "form": form})
+    return _Part(rows, pairs, lambda used: without(found, keys[used]))
 
 
 def _bytes(objects: pl.Series) -> tuple[Bytes, Ints]:
@@ -171,103 +191,3 @@ def unescaped(texts: pl.Series) -> pl.Series:
         ]
         return pl.Series(texts.name, decoded, dtype=pl.String)
     return pl.select(pl.format('"{}"', texts).str.json_decode(pl.String)).to_series().alias(texts.name)
-
-
-class _Checked(NamedTuple):
-    texts: pl.Series
-    reasons: pl.Series
-
-
-def _objects(texts: pl.Series) -> _Checked:
-    """Bring texts into the form of one valid object on one line each; say why, where that cannot be."""
-    bare = texts.str.strip_chars(_AROUND)
-    framed = (bare.str.starts_with("{") & bare.str.ends_with("}")).to_numpy()
-    valid = framed.copy()
-    valid[framed] = _valid(bare if framed.all() else bare.filter(framed))
-    reasons = pl.Series("_reject", [None] * len(texts), dtype=pl.String)
-    bad = np.flatnonzero(~valid)
-    if len(bad):
-        mended = [mend(text) for text in bare.gather(bad).to_list()]
-        bare = bare.scatter(bad, pl.Series([text for text, _ in mended], dtype=pl.String))
-        reasons = reasons.scatter(bad, pl.Series([why for _, why in mended], dtype=pl.String))
-    if bare.str.contains("\n", literal=True).any() or bare.str.contains("\r", literal=True).any():
-        bare = bare.str.replace_all(r"[ \t]*[\r\n]\s*", "")
-    return _Checked(bare, reasons)
-
-
-_NOTHING = {"\x01": pl.Null()}
-"""A schema that lets Polars check objects without keeping any of them."""
-
-_FEW = 256
-
-
-def _valid(texts: pl.Series) -> Flags:
-    """Tell which texts are valid JSON: all at once by simdjson, and where that stumbles, in ever smaller pieces."""
-    if len(texts) <= _FEW:
-        return np.array([not _fault(text) for text in texts.to_list()], np.bool_)
-    if _all_valid(texts):
-        return np.ones(len(texts), np.bool_)
-    step = max(_FEW, -(-len(texts) // 16))
-    return np.concatenate([_valid(texts[at : at + step]) for at in range(0, len(texts), step)])
-
-
-def _all_valid(texts: pl.Series) -> bool:
-    """Check texts as the lines of one file; a line end within a text, which only a string may not hold, as a tab."""
-    lines = texts.str.replace_all("\n", "\t", literal=True) if texts.str.contains("\n", literal=True).any() else texts
-    _, _, data = (lines + "\n").to_arrow(compat_level=pl.CompatLevel.oldest()).buffers()
-    try:
-        return pl.read_ndjson(io.BytesIO(data), schema=_NOTHING).height == len(texts)
-    except pl.exceptions.ComputeError:
-        return False
-
-
-def _fault(text: str) -> str:
-    """Say what is wrong with a text that should be a JSON object, and at which byte; empty where nothing is."""
-    try:
-        held = json.loads(text, parse_constant=_refuse, parse_int=len)
-    except json.JSONDecodeError as error:
-        at = len(text[: error.pos].encode())
-        end = error.pos >= len(text) or "Unterminated" in error.msg
-        return (
-            f"not a JSON object: {'unexpected end' if end else error.msg} at byte {len(text.encode()) if end else at}"
-        )
-    except ValueError as error:
-        return f"not a JSON object: {error}"
-    except RecursionError:
-        return "not a JSON object: it nests too deeply"
-    return "" if isinstance(held, dict) else "not a JSON object, but another JSON value"
-
-
-def _refuse(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no JSON value")
-
-
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b|\bnan\b', re.DOTALL)
-_CONTROL = re.compile(r"[\x00-\x1f]")
-_ESCAPE = re.compile(r'\\(?:(["\\/bfnrt]|u[0-9a-fA-F]{4})|)', re.DOTALL)
-
-
-def mend(text: str) -> tuple[str, str | None]:
-    r"""Mend what writers of JSON by hand get wrong within strings; give the text, and a reason where it stays broken.
-
-    Control characters and stray backslashes within strings are escaped, NaN and Infinity become strings.
-
-    Example:
-        >>> mend('{"a": "x\ty", "b": NaN}'), mend('{"a": "C:\\dir"}')
-        (('{"a": "x\\u0009y", "b": "NaN"}', None), ('{"a": "C:\\\\dir"}', None))
-        >>> mend('{"a": tru}')
-        ('{"a": tru}', 'not a JSON object: Expecting value at byte 6')
-    """
-    why = _fault(text)
-    if not why:
-        return text, None
-    mended = _STRING.sub(_mended_piece, text)
-    return (text, why) if _fault(mended) else (mended, None)
-
-
-def _mended_piece(found: re.Match[str]) -> str:
-    piece = found.group()
-    if not piece.startswith('"'):
-        return f'"{piece}"'
-    escaped = _ESCAPE.sub(lambda one: one.group() if one.group(1) else r"\\", piece)
-    return _CONTROL.sub(lambda one: f"\\u{ord(one.group()):04x}", escaped)

@@ -278,19 +278,46 @@ def views(data: Bytes, starts: Ints, lengths: Ints) -> pl.Series:
     return pl.Series("value", array, dtype=pl.String)
 
 
-def without(found: Tokens, keys: Ints, ends: Ints) -> pl.Series:
+def without(found: Tokens, keys: Ints) -> pl.Series:
     """Copy the objects without some of their keys; what loses all its keys goes too, null where nothing stays.
 
     Args:
         found: the keys of the objects.
         keys: those to leave out.
-        ends: where their values end.
     """
+    starts, ends = kept(found, keys)
+    inner = found.bounds[1:-1]  # the outermost brackets stay, so that what is kept goes on from one object to the next
+    at = np.searchsorted(starts, inner, "right")
+    starts, ends = np.insert(starts, at, inner), np.insert(ends, at - 1, inner)
+    return joined(found.data, starts, ends, np.searchsorted(starts, found.bounds))
+
+
+def kept(found: Tokens, keys: Ints) -> tuple[Ints, Ints]:
+    """Find what is left of the bytes without some keys, their values and commas: where pieces begin and end."""
     gone = np.zeros(len(found.value), np.bool_)
     gone[keys] = True
-    emptied = _emptied(found, gone)
-    keys, ends = np.concatenate([keys, emptied]), np.concatenate([ends, value_ends(found, emptied)])
-    return _cut(found, *_cuts(found, gone, keys, ends))
+    keys = np.concatenate([keys, _emptied(found, gone)])
+    starts, ends = _cuts(found, gone, keys)
+    begins, stops = np.append(0, np.maximum.accumulate(ends)), np.append(starts, found.bounds[-1])
+    some = stops > begins
+    return begins[some], stops[some]
+
+
+def joined(data: Bytes, starts: Ints, ends: Ints, bounds: Ints) -> pl.Series:
+    """Join pieces of valid UTF-8 to objects, null where that gives an empty one.
+
+    Args:
+        data: the bytes, as for `views`.
+        starts: where the pieces begin.
+        ends: where they end.
+        bounds: which piece is the first of each object, and how many there are.
+    """
+    import pyarrow as pa
+
+    pieces = views(data, starts, ends - starts).to_arrow(compat_level=pl.CompatLevel.newest())
+    lists = pa.LargeListArray.from_arrays(pa.array(bounds, pa.int64()), pieces)
+    text = pl.Series("extra", lists).list.join("")
+    return text.set(text.str.contains(r"^\{\s*\}$"), None)
 
 
 def _emptied(found: Tokens, gone: Flags) -> Ints:
@@ -308,10 +335,10 @@ def _emptied(found: Tokens, gone: Flags) -> Ints:
     return np.concatenate(emptied)
 
 
-def _cuts(found: Tokens, gone: Flags, keys: Ints, ends: Ints) -> tuple[Ints, Ints]:
+def _cuts(found: Tokens, gone: Flags, keys: Ints) -> tuple[Ints, Ints]:
     """Find the bytes to leave out: each key with its value and comma, and the comma before a last key."""
     starts = found.start(keys)
-    ends = _skip_blank(found.data, ends.copy())
+    ends = _skip_blank(found.data, value_ends(found, keys))
     comma = found.data[ends] == _COMMA
     ends += comma
     last = _last_kept(found, gone, keys[~comma])
@@ -336,26 +363,3 @@ def _last_kept(found: Tokens, gone: Flags, ending: Ints) -> Ints:
             inside &= found.row(np.maximum(last, 0)) == found.row(mine)
         kept.append(last[inside])
     return np.concatenate(kept) if kept else np.zeros(0, np.int64)
-
-
-def _cut(found: Tokens, starts: Ints, ends: Ints) -> pl.Series:
-    """Copy the objects without the bytes between starts and ends, which may overlap."""
-    import pyarrow as pa
-
-    total = int(found.bounds[-1])
-    reached = np.maximum.accumulate(ends) if len(ends) else ends
-    run_starts, run_ends = np.append(0, reached), np.append(starts, total)
-    kept = run_ends > run_starts
-    run_starts, run_ends = _split_at(run_starts[kept], run_ends[kept], found.bounds)
-    rows = np.searchsorted(run_starts, found.bounds)
-    runs = views(found.data, run_starts, run_ends - run_starts).to_arrow(compat_level=pl.CompatLevel.newest())
-    lists = pa.LargeListArray.from_arrays(pa.array(rows, pa.int64()), runs)
-    text = pl.Series("extra", lists).list.join("")
-    return text.set(text.str.contains(r"^\{\s*\}$"), None)
-
-
-def _split_at(starts: Ints, ends: Ints, bounds: Ints) -> tuple[Ints, Ints]:
-    """Split runs at the bounds of objects, so that each lies within one: outermost brackets stay, so all do cross."""
-    inner = bounds[1:-1]
-    at = np.searchsorted(starts, inner, "right")
-    return np.insert(starts, at, inner), np.insert(ends, at - 1, inner)

@@ -70,7 +70,7 @@ class _Filling:
         pieces = self.pieces[name]
         rows = np.concatenate([rows for rows, _ in pieces])
         values = pl.concat([values for _, values in pieces])
-        if len(rows) == self.height and (len(pieces) == 1 or (np.diff(rows) > 0).all()):
+        if len(rows) == self.height and (np.diff(rows) > 0).all():
             return values.alias(name)
         place = np.full(self.height, len(rows), np.int64)
         place[rows] = np.arange(len(rows))
@@ -88,7 +88,8 @@ def assign(pairs: pl.DataFrame, names: Sequence[str], height: int, one: Format) 
     """Fill columns from pairs.
 
     Args:
-        pairs: `row`, `key` (place in `names`), `value` (text without quotes) and `form` (of `values`), in order of row.
+        pairs: `row`, `key` (place in `names`), `value` (text without quotes) and `form` (of `values`); those of one
+            event stand together, in the order of its text.
         names: dotted keys.
         height: how many events there are.
         one: the format, whose own `fields` and `columns` come first.
@@ -132,7 +133,7 @@ class _ByKey(NamedTuple):
 
 
 class _Shapes(NamedTuple):
-    """The sets of keys that events have: `of_pair` tells each pair's set, `of_row` each event's (-1: no keys)."""
+    """The sets of keys that events have: `of_pair` tells each pair's set, `of_row` each event's."""
 
     keys: list[list[int]]
     of_pair: Ints
@@ -140,18 +141,19 @@ class _Shapes(NamedTuple):
 
 
 def _shapes(row: Ints, key: Ints, height: int) -> _Shapes:
-    """Find the distinct sets of keys, by a sum of random numbers that stand for the keys."""
-    if not len(row):
-        return _Shapes([], row, np.full(height, -1, np.int64))
-    starts = np.flatnonzero(np.diff(row, prepend=-1))
-    weight = np.random.Generator(np.random.PCG64(0)).integers(1, 1 << 63, int(key.max()) + 1, np.uint64)
-    sums = np.add.reduceat(weight[key], starts)
-    _, first, inverse = np.unique(sums, return_index=True, return_inverse=True)
-    ends = np.append(starts[1:], len(row))
-    keys = [list(dict.fromkeys(key[starts[at] : ends[at]].tolist())) for at in first]
-    of_row = np.full(height, -1, np.int64)
-    of_row[row[starts]] = inverse
-    return _Shapes(keys, of_row[row], of_row)
+    """Find the distinct sets of keys: sums of random numbers that stand for keys tell them apart.
+
+    The numbers are whole and below 2^40, so that the sums are exact in any order; there are two for each key.
+    """
+    random = np.random.Generator(np.random.PCG64(0)).integers(1, 1 << 40, (2, int(key.max(initial=0)) + 1))
+    sums = np.stack([np.bincount(row, weights[key].astype(np.float64), height) for weights in random], axis=1)
+    _, first, of_row = np.unique(sums.view("c16").ravel(), return_index=True, return_inverse=True)
+    shown = np.zeros(height, np.bool_)
+    shown[first] = True
+    keys: list[list[int]] = [[] for _ in first]
+    for pair in np.flatnonzero(shown[row]).tolist():
+        keys[of_row[row[pair]]].append(int(key[pair]))
+    return _Shapes([list(dict.fromkeys(one)) for one in keys], of_row[row], of_row)
 
 
 def _stale(by_key: _ByKey) -> Flags:
