@@ -75,11 +75,16 @@ class Case:
 
         Returns:
             The columns of the event table, then `parser` and `event_id`.
+
+        Raises:
+            CaseError: a part is missing.
         """
         wanted = None if parser is None else {parser} if isinstance(parser, str) else set(parser)
         parts = [part for part in self._parts if wanted is None or _parser_of(part) in wanted]
         if not parts:
             return pl.LazyFrame(schema=_SCHEMA).with_columns(event_id())
+        if missing := next((part for part in parts if not (self.path / part).is_file()), None):
+            raise CaseError("a part of the case is missing", at=self.path / missing, hint="build the case anew")
         scan = pl.scan_parquet(
             [self.path / part for part in parts],
             hive_partitioning=True,

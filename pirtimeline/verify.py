@@ -18,15 +18,18 @@ from pirtimeline.schema import event_id
 def faults(case: Case, *, moved: str | Path | None = None) -> Iterator[str]:
     """Name everything that does not hold, a sentence each; nothing where all does.
 
+    Where parts are damaged, what can only be told from their rows is left out.
+
     Args:
         case: the case to verify.
         moved: where its evidence lies now, if not where it was.
     """
-    yield from _parts(case)
-    yield from _sums(case)
+    damaged = list(_parts(case))
+    yield from damaged
+    yield from () if damaged else _sums(case)
     yield from _arguments(case, moved)
     yield from _sources(case, moved)
-    yield from _citations(case, moved)
+    yield from () if damaged else _citations(case, moved)
 
 
 def _parts(case: Case) -> Iterator[str]:
@@ -44,8 +47,6 @@ def _parts(case: Case) -> Iterator[str]:
 
 def _sums(case: Case) -> Iterator[str]:
     """Add up the bytes of each source's rows, and look for gaps and overlaps."""
-    if list(_parts(case)):
-        return
     rows = case.rows().select("source_id", pl.col("byte_offset").cast(pl.Int64), pl.col("byte_length").cast(pl.Int64))
     placed = rows.sort("source_id", "byte_offset").with_columns(
         gap=(

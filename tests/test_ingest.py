@@ -18,7 +18,7 @@ from evidence_scenes import access, console, hashes, incident, postgresql, syslo
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from pirtimeline import Case, Settings, SourceError, build
+from pirtimeline import Case, CaseError, Settings, SourceError, build
 from pirtimeline.ingest import ingest
 
 ZONES = (("ops1/*", "Europe/Berlin"), ("app1/*", "America/New_York"))
@@ -211,6 +211,16 @@ def test_run_killed_at_any_instant_is_completed_by_the_next(
         ingest(tmp_path / name, Settings(evidence=(evidence,)))
     assert len([*(tmp_path / "whole" / "sources").iterdir()]) > 2
     assert hashes(tmp_path / "killed", but=()) == hashes(tmp_path / "whole", but=())
+
+
+def test_part_that_is_missing_is_written_again(once: Path, tmp_path: Path) -> None:
+    shutil.copytree(once / "case", tmp_path / "case")
+    next((tmp_path / "case" / "events").glob("parser=postgresql/*")).unlink()
+    with pytest.raises(CaseError, match="missing"):
+        Case(tmp_path / "case").events()
+    ingest(tmp_path / "case", Settings())
+    before = {name: sha for name, sha in hashes(once / "case").items() if name.startswith(("events/", "sources/"))}
+    assert before.items() <= hashes(tmp_path / "case").items()
 
 
 def test_large_source_is_the_same_in_however_many_hands(tmp_path: Path) -> None:

@@ -232,11 +232,12 @@ def _build(case: Path, work: _Work, installed: Installed, workers: int, progress
 
 
 def _drop_outdated(case: Path, work: _Work) -> bool:
-    """Take back the commit marks of batches with a source that is to be read otherwise than it was."""
+    """Take back the commit marks of batches with a source that is to be read otherwise, or whose parts are gone."""
     wanted = {task.plan.source_id: marks.read_as(task.plan) for task in work.tasks}
     dropped = False
     for name, batch in store.read_batches(case).items():
-        if any(wanted.get(one["source_id"], one["read_as"]) != one["read_as"] for one in batch):
+        otherwise = any(wanted.get(one["source_id"], one["read_as"]) != one["read_as"] for one in batch)
+        if otherwise or not all((case / part).is_file() for part in store.listed_parts(batch)):
             (case / "sources" / name).unlink()
             dropped = True
     return dropped
