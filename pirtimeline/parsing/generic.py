@@ -6,6 +6,7 @@ in one frame; what comes out is data that stands in the plan.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ NAME = "generic_text"
 EVERYTHING = ".*"
 
 _PARTS = 9
+_MOULDS = 4
 _VARYING = "".join(mark(kind) for kind in KINDS if kind not in "LMTVIKQGRX")
 _GROUP = ("source_id", "shape", "mould", "prefix")
 _CERTAIN = "".join(mark(kind) for kind in "LMTPV")
@@ -196,6 +198,7 @@ def _summed(ranked: pl.DataFrame) -> pl.DataFrame:
         .agg(
             pl.col("before_parts"),
             moulds=pl.col("mould").unique(maintain_order=True),
+            stamps=pl.col("stamp").filter(pl.col("mould").is_first_distinct()),
             firsts=first.len(),
             few=first.n_unique(),
         )
@@ -205,7 +208,7 @@ def _summed(ranked: pl.DataFrame) -> pl.DataFrame:
 
 def _format(row: Mapping[str, Any]) -> Format:
     """Compose a writer's format: a pattern for each usual header, and one for all else that its stamps open."""
-    stamp = _stamp_regex(row["moulds"], row["shape"])
+    stamp = _stamp_regex(dict(zip(row["moulds"], row["stamps"], strict=True)), row["shape"])
     prefixes = headers.before_stamp(row["before_parts"])
     counts = dict(zip(row["after_parts"], row["len"], strict=True))
     few = row["firsts"] < 3 or row["few"] <= max(2, row["firsts"] * 0.2)
@@ -223,8 +226,8 @@ def _format(row: Mapping[str, Any]) -> Format:
     )
 
 
-def _stamp_regex(written: Sequence[str], shape: str) -> str:
-    """Find stamps by their moulds, or, where one of these is too vague, by their shape."""
-    regexes = [moulds.regex_of(one) for one in written]
-    known = [one for one in regexes if one is not None]
-    return "|".join(known) if len(known) == len(regexes) <= 4 else shapes.shape(shape).regex
+def _stamp_regex(written: Mapping[str, str], shape: str) -> str:
+    """Find stamps by their moulds, of each of which one is given, or, where one is too vague, by their shape."""
+    regexes = {moulds.regex_of(one): stamp for one, stamp in written.items()}
+    sound = all(regex is not None and re.fullmatch(regex, stamp) for regex, stamp in regexes.items())
+    return "|".join(map(str, regexes)) if sound and len(regexes) <= _MOULDS else shapes.shape(shape).regex

@@ -234,7 +234,7 @@ def _number_role(parts: tuple[Part, ...], at: int, after: str, level: int, seen:
     part = parts[at]
     if part.gap.endswith("#") and at == 0 and after.startswith("]"):
         return "process_pid"  # Ruby's `[2024-04-21T12:00:00.123456 #71]`
-    if part.gap.strip() == "]" and after == "#" and at == level + 1:
+    if part.gap.strip() in ("", "]") and after == "#" and at == level + 1:
         return "process_pid"  # nginx's `[error] 71#0: `
     if part.gap == "#" and at == level + 2 and after.startswith(":"):
         return "thread_name"

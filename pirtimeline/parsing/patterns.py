@@ -133,6 +133,8 @@ def _part_regex(part: Part, role: str) -> str:
         inner = _CAPTURES[role] + r"(?::(?P<source_port>\d{1,5}))?"
     elif role == "logger_name" and part.kind in "JCD":
         inner = _CAPTURES[role] + r"(?::\d+)?"
+    elif role == "thread_name" and not part.bracket and part.kind != "T":
+        inner = r"(?P<thread_name>\d+)"
     elif role:
         inner = _CAPTURES[role]
     else:

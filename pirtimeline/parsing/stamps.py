@@ -66,33 +66,37 @@ def _search(lines: pl.DataFrame, known: Sequence[Shape], coarse: str, *, full: b
     here = lines.select(
         "at", "source_id", "text", pl.lit(0, pl.UInt32).alias("from"), rest=pl.col("text").str.head(REACH)
     )
-    coarse_at_start, coarse_within = f"^(?:{coarse})|{_BEFORE}(?:{coarse})", f"{_BEFORE}(?:{coarse})"
+    within = f"{_BEFORE}(?:{coarse})"
     for attempt in range(_TRIES):
-        place = pl.col("rest").str.find(coarse_within if attempt else coarse_at_start)
-        here = here.with_columns(place=place).filter(pl.col("place").is_not_null())
-        if attempt and here.is_empty():
+        byte = pl.col("rest").str.find(within if attempt else f"^(?:{coarse})|{within}")
+        here = here.with_columns(byte=byte).filter(pl.col("byte").is_not_null())
+        if here.is_empty() and attempt:
             break
         tried = _tried(here, known)
         yield _placed(tried.filter(pl.col("length") > 0), known, full=full)
-        here = tried.filter(pl.col("length") == 0).select(
-            "at", "source_id", "text", **{"from": pl.col("place"), "rest": _tail()}
+        here = tried.filter((pl.col("length") == 0) & (pl.col("place") < REACH)).select(
+            "at",
+            "source_id",
+            "text",
+            pl.col("place").alias("from"),
+            rest=pl.col("text").str.slice(pl.col("place"), REACH),  # its first character is the one before a next try
         )
 
 
-def _tail() -> pl.Expr:
-    """Cut a line's text at the place where a look failed, keeping the character there as the one before."""
-    return pl.col("text").cast(pl.Binary).bin.slice("place", REACH).cast(pl.String, strict=False).fill_null("")
-
-
 def _tried(here: pl.DataFrame, known: Sequence[Shape]) -> pl.DataFrame:
-    """Let every shape try the text at the place found: `length` of the longest reading, `shapes` that read so much."""
-    bytes_ = pl.col("text").cast(pl.Binary)
-    here = here.with_columns(place=pl.col("place") + pl.col("from"))
-    before = bytes_.bin.slice("place", 1).cast(pl.String, strict=False).str.contains(f"^{_BEFORE}").fill_null(False)
+    """Let every shape try the text at the place found.
+
+    Returns:
+        The rows with `place` (in characters), `length` of the longest reading, `shapes` (the numbers of those that
+        read so much).
+    """
+    skipped = pl.col("rest").cast(pl.Binary).bin.head("byte").cast(pl.String).str.len_chars()
+    here = here.with_columns(place=pl.col("from") + skipped)
+    before = pl.col("text").str.slice("place", 1).str.contains(_BEFORE)
     here = here.with_columns(place=pl.col("place") + before.cast(pl.UInt32))
-    here = here.with_columns(rest=_whole_text(bytes_.bin.slice("place", _LONGEST)))
-    reads = here.select(
-        pl.col("rest").str.extract(f"^(?:{shape.regex})", 0).str.len_bytes().alias(shape.name) for shape in known
+    rest = here.select(rest=pl.col("text").str.slice("place", _LONGEST))
+    reads = rest.select(
+        pl.col("rest").str.extract(f"^(?:{shape.regex})", 0).str.len_chars().alias(shape.name) for shape in known
     )
     length = reads.select(pl.max_horizontal(reads.columns).fill_null(0).alias("length")).to_series()
     which = reads.with_columns(length).select(
@@ -104,21 +108,13 @@ def _tried(here: pl.DataFrame, known: Sequence[Shape]) -> pl.DataFrame:
     return here.with_columns(length, shapes=which.to_series())
 
 
-def _whole_text(cut: pl.Expr) -> pl.Expr:
-    """Read bytes as text although the cut may have gone through a character."""
-    text = cut.cast(pl.String, strict=False)
-    for less in (1, 2, 3):
-        text = pl.coalesce(text, cut.bin.head(_LONGEST - less).cast(pl.String, strict=False))
-    return text.fill_null("")
-
-
 def _placed(found: pl.DataFrame, known: Sequence[Shape], *, full: bool) -> pl.DataFrame:
     """Cut lines around their stamps, and drop what is part of a longer number."""
-    bytes_ = pl.col("text").cast(pl.Binary)
+    text = pl.col("text")
     table = found.with_columns(
-        stamp=bytes_.bin.slice("place", "length").cast(pl.String),
-        before=bytes_.bin.head("place").cast(pl.String),
-        after=bytes_.bin.slice(pl.col("place") + pl.col("length")).cast(pl.String),
+        stamp=text.str.slice("place", "length"),
+        before=text.str.head("place"),
+        after=text.str.slice(pl.col("place") + pl.col("length")),
         full=pl.lit(full),
     )
     runs_on = pl.col("after").str.contains(r"^\d" if full else _RUNS_ON)

@@ -24,7 +24,7 @@ _FEW = 3
 _WITH_YEAR = 978_307_200
 """2001 in seconds: a stamp without a year is read in 2000."""
 
-_ACCEPTED = 2
+_ACCEPTED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,8 @@ class Group:
     `at` are the numbers of the lines, `when` their times in seconds (NaN where unreadable), `fields` how many parts
     before the stamp vary like free text, `words` how many different texts they have, `marked` the share of lines with
     a level or another certain header part, `bare` the share with nothing after the stamp, `enclosed` whether
-    the stamp stands in brackets beside an address, `zoned` whether it tells an offset, `keyed` whether it stands behind a key.
+    the stamp stands in brackets beside an address, `zoned` whether it tells an offset, `keyed` whether a key stands
+    before it.
     """
 
     shape: str
@@ -54,10 +55,11 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """What a source's sample has besides groups: its `plain` lines (no stamp at their head), those of them that are `prose`.
+    """What a source's sample has besides groups.
 
     `first` is the first line that is not blank of the source's head, `eligible` the count of lines that could open an
-    event and `stamped` of those with a stamp, `claimed` the lines that a named format opens, `claimed_when` their times.
+    event and `stamped` of those with a stamp at their head; `plain` are the others, `prose` those of them that read
+    like text; `claimed` are the lines that a named format opens, `claimed_when` their times.
     """
 
     first: int
@@ -92,7 +94,7 @@ def _weight(one: Group) -> float:
 def _viable(one: Group, ground: Ground) -> bool:
     """Tell whether a group could be a writer's by itself."""
     share = len(one.at) / max(1, ground.eligible)
-    opens = one.at[0] == ground.first and len(one.at) >= 2 and _ordered(one.when[~np.isnan(one.when)])
+    opens = one.at[0] == ground.first and len(one.at) >= 2
     if not one.full and share < 0.5 and not opens and not (one.marked >= 0.8 and len(one.at) >= 3):
         return False
     if one.fields == 0:
@@ -128,8 +130,9 @@ def _belongs(one: Group, chosen: Sequence[Group], ground: Ground) -> bool:
     blocks = runs * 10 <= min(len(one.at), others)  # one file after the other, or a change of format: not quoted
     score = max(0, _along(one, chosen, ground)) + 2 if blocks else _along(one, chosen, ground)
     score += 2 if one.marked >= 0.8 or one.enclosed else -1 if one.marked < 0.2 else 0
+    score += 3 if any(one.shape == group.shape and one.prefix == group.prefix for group in chosen) else 0
     score += 2 if len(ground.plain) <= 0.05 * ground.stamped else 0
-    score += 1 if one.full and not any(group.full for group in chosen) and not len(ground.claimed) else 0
+    score += 2 if one.full and not any(group.full for group in chosen) and not len(ground.claimed) else 0
     score -= 3 if one.bare >= 0.5 else 0
     score -= 4 if not blocks and _after_prose(one, chosen, ground) >= 0.3 else 0
     score -= 3 if not one.full else 0
@@ -140,7 +143,7 @@ def _kin(one: Group, other: Group) -> bool:
     """Tell whether two groups are one writer's that varies a little."""
     if one.full != other.full:
         return False
-    alike_before = one.prefix == other.prefix and (one.shape == other.shape or one.fields > 0)
+    alike_before = one.prefix == other.prefix and one.fields > 0
     return alike_before or (one.keyed and other.keyed and one.shape == other.shape and one.fields == other.fields == 0)
 
 

@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pirtimeline.parsing import columns, framing, shapes
+from pirtimeline.parsing.generic import synthesise
+from pirtimeline.parsing.plugin import Format
+from pirtimeline.schema import ENGINE_COLUMNS, EVENT_COLUMNS
+
+SLOW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SHAPES = [one for one in shapes.shapes() if not one.whole]
+EXAMPLES = [one.examples[0] for one in SHAPES]
+DAY = timedelta(days=1)
+WRITTEN: dict[str, Callable[[datetime], str]] = {
+    "iso": lambda at: at.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
+    "log4j": lambda at: at.strftime("%Y-%m-%d %H:%M:%S,%f")[:-3],
+    "clf": lambda at: at.strftime("%d/%b/%Y:%H:%M:%S +0000"),
+    "ctime": lambda at: at.strftime("%a %b %d %H:%M:%S %Y"),
+    "mail": lambda at: at.strftime("%a, %d %b %Y %H:%M:%S +0000"),
+    "go": lambda at: at.strftime("%Y/%m/%d %H:%M:%S"),
+    "juli": lambda at: at.strftime("%d-%b-%Y %H:%M:%S.%f")[:-3],
+    "american": lambda at: at.strftime("%m/%d/%Y %I:%M:%S %p"),
+    "european": lambda at: at.strftime("%d.%m.%Y %H:%M:%S"),
+    "syslog": lambda at: at.strftime("%b %d %H:%M:%S"),
+    "db2": lambda at: at.strftime("%Y-%m-%d-%H.%M.%S.%f"),
+    "compact": lambda at: at.strftime("%Y%m%d-%H%M%S"),
+}
+HEADERS = ("{} INFO  [main] org.example.Cache - ", "[{}] [ERROR] ", "{} | WARN | ", "[DEBUG] {} ", "{} web1 app[123]: ")
+WORDS = "the cache was warmed again by our team after node restart and then ticket reopened"
+WORD = st.sampled_from(WORDS.split())
+SENTENCE = st.lists(WORD, min_size=2, max_size=8).map(" ".join)
+
+
+def samples(lines: Sequence[str], source_id: str = "s", claimed: Sequence[bool] | None = None) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "source_id": pl.Series([source_id] * len(lines), dtype=pl.String),
+            "piece": pl.Series([0] * len(lines), dtype=pl.UInt32),
+            "line": pl.Series(range(len(lines)), dtype=pl.UInt32),
+            "text": pl.Series(lines, dtype=pl.String),
+            "claimed": pl.Series(list(claimed or [False] * len(lines)), dtype=pl.Boolean),
+        }
+    )
+
+
+def made(lines: Sequence[str]) -> tuple[Format, ...]:
+    return synthesise(samples(lines))["s"]
+
+
+def opened(lines: Sequence[str], formats: Sequence[Format]) -> list[str]:
+    which = framing.openings(pl.Series("text", lines, dtype=pl.String), formats)
+    return [line for line, place in zip(lines, which, strict=True) if place != framing.REJECT]
+
+
+def read(lines: Sequence[str], number: int = 0) -> dict[str, object]:
+    one = made(lines)[0]
+    row = columns.extract(pl.Series("text", lines), one).row(number, named=True)
+    return {name: value for name, value in row.items() if value is not None and not name.startswith("_")}
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
+def test_every_shape_opens_events_and_is_kept_as_written(shape: shapes.Shape) -> None:
+    for example in shape.examples:
+        lines = [f"{example} ERROR started", f"{example} INFO  stopped", "  below", f"{example} WARN  tired"]
+        formats = made(lines)
+        assert opened(lines, formats) == [lines[0], lines[1], lines[3]]
+        table = columns.extract(pl.Series([lines[0], lines[3]]), formats[0])
+        assert table["timestamp_text"].to_list() == [example] * 2
+        assert table["_local"].null_count() == 0
+        assert table["severity"].to_list() == ["ERROR", "WARN"]
+        assert table["message"].to_list() == ["started", "tired"]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            "2024-04-21 12:00:00,123 [http-nio-8080-exec-3] WARN  o.e.web.Orders - slow answer",
+            {"thread_name": "http-nio-8080-exec-3", "severity": "WARN", "logger_name": "o.e.web.Orders"},
+        ),
+        (
+            "2024-04-21 12:00:00.123  INFO 4711 --- [           main] o.e.Application : slow answer",
+            {"process_pid": 4711, "thread_name": "main", "logger_name": "o.e.Application", "severity": "INFO"},
+        ),
+        (
+            "[2024-04-21T12:00:00,123][ERROR][o.e.n.Node     ] slow answer",
+            {"logger_name": "o.e.n.Node", "severity": "ERROR"},
+        ),
+        ("[2024-04-21 12:00:00 +0000] [17] [INFO] slow answer", {"process_pid": 17, "severity": "INFO"}),
+        (
+            "2024-04-21T12:00:00.1+02:00 web1 orders[99]: slow answer",
+            {"host_name": "web1", "process_name": "orders", "process_pid": 99},
+        ),
+        (
+            "2024/04/21 12:00:00 [error] 71#9: slow answer",
+            {"severity": "ERROR", "process_pid": 71, "thread_name": "9"},
+        ),
+        ("2024-04-21 12:00:00.123456 W | slow answer", {"severity": "WARN", "severity_text": "W"}),
+        ("W, [2024-04-21T12:00:00.123456 #71]  WARN -- : slow answer", {"severity": "WARN", "process_pid": 71}),
+        ("[2024-04-21 12:00:00] shop.CRITICAL: slow answer", {"severity": "FATAL", "logger_name": "shop"}),
+        ("<11>Apr 21 12:00:00 slow answer", {"severity": "ERROR"}),
+        ("ERROR    2024-04-21T12:00:00 - slow answer", {"severity": "ERROR"}),
+        ("[WARN] 2024-04-21 12:00:00 slow answer", {"severity": "WARN"}),
+        ("I0421 12:33:04.123456 slow answer", {}),
+        ("21-Apr-2024 12:00:00.123 SCHWERWIEGEND [main] slow answer", {"severity": "ERROR", "thread_name": "main"}),
+        (
+            "[Sun Apr 21 12:00:00.123456 2024] [core:error] [pid 71:tid 9] [client 192.0.2.7:4711] slow answer",
+            {
+                "severity": "ERROR",
+                "logger_name": "core",
+                "process_pid": 71,
+                "source_ip": "192.0.2.7",
+                "source_port": 4711,
+            },
+        ),
+        (
+            "2024-04-21 12:00:00,1 INFO [3f2b8c1d-0a4e-4b6f-9c8d-112233445566] slow answer",
+            {"trace_id": "3f2b8c1d-0a4e-4b6f-9c8d-112233445566", "severity": "INFO"},
+        ),
+    ],
+)
+def test_header_parts_are_what_they_look_like(line: str, expected: dict[str, object]) -> None:
+    row = read([line] * 4)
+    assert {name: row.get(name) for name in expected} == expected
+    assert row["message"] == "slow answer"
+
+
+def test_an_access_log_nobody_declared_gives_peer_and_user() -> None:
+    line = '192.0.2.7 - frank [21/Apr/2024:12:00:00 +0200] "GET /a HTTP/1.1" 200 5'
+    row = read([line, line.replace("frank", "-").replace("192.0.2.7", "198.51.100.9")])
+    assert (row["source_ip"], row["user_name"], row["message"]) == ("192.0.2.7", "frank", '"GET /a HTTP/1.1" 200 5')
+
+
+def test_a_level_in_a_sentence_is_no_level() -> None:
+    lines = [
+        f"2024-04-21 12:00:0{at} {text}"
+        for at, text in enumerate(["the error was ours", "no info came", "all is well"])
+    ]
+    assert all("severity_text" not in read(lines, at) for at in range(3))
+
+
+def test_what_has_no_role_stays_in_the_message() -> None:
+    row = read([f"2024-04-21T12:00:0{at}Z [AUTH] WARN: {at} tries" for at in range(4)])
+    assert row["message"] == "[AUTH] WARN: 0 tries"
+    assert row["severity"] == "WARN"
+
+
+def test_headers_that_differ_a_little_are_all_read() -> None:
+    lines = [
+        "2024-04-21 12:00:00,001 INFO  [main] org.example.Cache - up",
+        "2024-04-21 12:00:00,002 ERROR [pool-1-thread-7] org.example.Store - down",
+        "2024-04-21 12:00:00,003 WARN  no thread here",
+        "2024-04-21 12:00:00,004 nothing but text",
+    ]
+    assert [read(lines, at)["message"] for at in range(4)] == ["up", "down", "no thread here", "nothing but text"]
+    assert [read(lines, at).get("severity") for at in range(4)] == ["INFO", "ERROR", "WARN", None]
+
+
+def test_lines_of_named_formats_are_left_alone() -> None:
+    lines = ["2024-04-21 12:00:00,001 INFO up", "2024-04-21 12:00:00,002 INFO down"]
+    assert synthesise(samples(lines, claimed=[True, True]))["s"] == ()
+
+
+def test_a_source_without_stamps_has_no_format() -> None:
+    assert made(["no time here", "nor there"]) == ()
+    assert synthesise(samples([])) == {}
+
+
+def test_groups_are_columns_that_a_format_may_fill() -> None:
+    lines = ["192.0.2.7 - frank [21/Apr/2024:12:00:00 +0200] x", "<11>Apr 21 12:00:00 web1 app[12]: [error] x"]
+    for line in lines:
+        for one in made([line] * 3):
+            names = {columns.column_and_unit(group)[0] for it in one.patterns for group in columns.groups_of(it.regex)}
+            assert names <= set(EVENT_COLUMNS) - ENGINE_COLUMNS
+
+
+def test_two_programs_in_one_file_are_both_read() -> None:
+    start = datetime(2024, 4, 21, 12)
+    lines = []
+    for at in range(40):
+        when = start + timedelta(seconds=7 * at)
+        lines.append(f"{WRITTEN['log4j'](when)} INFO  [main] org.example.Cache - turn {at}")
+        if at % 3 == 0:
+            lines.append("\tat org.example.Cache.turn(Cache.java:7)")
+        if at % 4 == 1:
+            lines.append(f"[{WRITTEN['ctime'](when + timedelta(seconds=2))}] [warn] proxy slow")
+    formats = made(lines)
+    assert len(formats) == 2
+    assert opened(lines, formats) == [line for line in lines if not line.startswith("\t")]
+
+
+@SLOW
+@given(
+    st.lists(
+        st.tuples(SENTENCE, st.sampled_from(EXAMPLES), SENTENCE),
+        min_size=20,
+        max_size=60,
+        unique_by=lambda part: part[0],
+    )
+)
+def test_prose_with_dates_in_the_middle_opens_nothing(parts: list[tuple[str, str, str]]) -> None:
+    lines = [" ".join(part) for part in parts]
+    assert opened(lines, made(lines)) == []
+
+
+@st.composite
+def ticket(draw: st.DrawFn) -> tuple[list[str], list[str]]:
+    """Write events of one shape whose bodies quote older lines that begin with a date of another shape."""
+    own, quoted = draw(st.permutations(sorted(WRITTEN)))[:2]
+    header, at = draw(st.sampled_from(HEADERS)), datetime(2024, 4, 21, 12)
+    lines: list[str] = []
+    events: list[str] = []
+    for number in range(draw(st.integers(3, 12))):
+        at += timedelta(seconds=draw(st.integers(1, 4000)))
+        events.append(f"{header.format(WRITTEN[own](at))}event {number}")
+        lines.append(events[-1])
+        for days in draw(st.lists(st.integers(3, 90), max_size=4)):
+            dress = draw(st.sampled_from(["{} {}", "{} ERROR {}", "{} web2 app[77]: {}"]))
+            lines.append(draw(SENTENCE))
+            lines.append(dress.format(WRITTEN[quoted](at - days * DAY), draw(SENTENCE)))
+    return lines, events
+
+
+@SLOW
+@given(ticket())
+def test_a_quoted_log_opens_no_event(written: tuple[list[str], list[str]]) -> None:
+    lines, events = written
+    assert opened(lines, made(lines)) == events
+
+
+def test_a_thread_dump_and_a_diff_belong_to_their_event() -> None:
+    body = [
+        "2024-04-20 08:00:00",
+        "Full thread dump OpenJDK 64-Bit Server VM:",
+        '"main" #1 prio=5',
+        "--- a/x\t2024-04-01 10:00:00",
+    ]
+    lines = [line for at in range(9) for line in (f"21-Apr-2024 12:0{at}:00.000 INFO [main] dump", *body)]
+    assert opened(lines, made(lines)) == lines[:: len(body) + 1]
+
+
+@SLOW
+@given(st.sampled_from(sorted(WRITTEN)), st.sampled_from(HEADERS), st.lists(SENTENCE, min_size=2, max_size=9))
+def test_no_word_of_a_line_is_lost(name: str, header: str, sentences: list[str]) -> None:
+    at = datetime(2024, 4, 21, 12)
+    lines = [f"{header.format(WRITTEN[name](at + number * DAY))}{text}" for number, text in enumerate(sentences)]
+    for number, line in enumerate(lines):
+        said = " ".join(map(str, read(lines, number).values()))
+        assert [word for word in re.findall(r"[A-Za-z]{2,}", line) if word not in said] == []
+
+
+@SLOW
+@given(st.lists(ticket(), min_size=2, max_size=4))
+def test_sources_do_not_look_at_each_other(written: list[tuple[list[str], list[str]]]) -> None:
+    frames = [samples(lines, f"s{number}") for number, (lines, _) in enumerate(written)]
+    together = synthesise(pl.concat(frames))
+    assert together == {key: one for frame in frames for key, one in synthesise(frame).items()}
+    assert together == synthesise(pl.concat(frames))
