@@ -36,6 +36,8 @@ def place(frame: pl.DataFrame, rule: TimeRule, steps: Steps) -> pl.DataFrame:
     """
     if frame["_offset_s"].null_count() == 0:
         return frame.select(offset="_offset_s", rank=pl.lit(0, pl.UInt8), remark=pl.lit(None, pl.String))
+    if frame["_offset_s"].null_count() == frame["_zone_word"].null_count() == frame.height:
+        return pl.concat(_unsaid(frame, rule, steps)).select("offset", "rank", "remark")
     rows = frame.with_row_index("row")
     told = rows.filter(pl.col("_offset_s").is_not_null())
     done = [told.select("row", offset="_offset_s", rank=pl.lit(0, pl.UInt8), remark=pl.lit(None, pl.String))]
