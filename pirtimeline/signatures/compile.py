@@ -115,12 +115,15 @@ def _number(test: Test, columns: Columns) -> pl.Expr:
     if _is_text(test.field, columns):
         whole, broken = plain.cast(pl.Int64, strict=False), _figure(plain)
         texts = plain.is_in([str(v) for v in numbers])
-        return reduce(or_, [whole == v if _fits(v) else broken == v for v in numbers], texts.fill_null(False))
+        tests = [(whole == v).fill_null(False) for v in numbers if isinstance(v, int) and _fits(v, 63)]
+        tests += [(broken == v).fill_null(False) for v in numbers if _fits(v, 53)]
+        return reduce(or_, tests, texts.fill_null(False))
     return reduce(or_, [plain == v for v in numbers])
 
 
-def _fits(number: int | float) -> bool:
-    return isinstance(number, int) and -(2**63) <= number < 2**63
+def _fits(number: int | float, bits: int) -> bool:
+    """Tell whether a number is below what so many bits hold; beyond 53 a float is not exact."""
+    return bool(-(2**bits) <= number < 2**bits)
 
 
 def _figure(text: pl.Expr) -> pl.Expr:

@@ -47,6 +47,7 @@ class Prepared:
         self.binding = binding
         self.pick = pick
         self._schema = frame.schema
+        self._empty = {column.name for column in frame.iter_columns() if column.null_count() == frame.height}
 
     def with_forms(self, wanted: Collection[Need]) -> Prepared:
         """Add the forms that are not there yet."""
@@ -72,7 +73,7 @@ class Prepared:
         if name is None:
             return searchable([c for c in self._schema if ":" not in c])
         found = [e for column in self.binding.columns(name) if (e := self._column(column)) is not None]
-        if not found and "extra" in self._schema:
+        if not found and self._filled("extra"):
             found = [_in_extra(key) for key in dict.fromkeys((name, *self.binding.columns(name)))]
         if self.binding.pairs in self._schema and name not in self._schema and name not in self.binding.fields:
             found.append(in_pairs(self.binding.pairs, name))
@@ -85,11 +86,15 @@ class Prepared:
             make, parts = VIRTUAL[column]
             return make() if all(part in self._schema for part in parts) else None
         if column.startswith("extra."):
-            return _in_extra(column.removeprefix("extra.")) if "extra" in self._schema else None
+            return _in_extra(column.removeprefix("extra.")) if self._filled("extra") else None
         if column.startswith("pairs."):
             source = self.binding.pairs or "message"
             return in_pairs(source, column.removeprefix("pairs.")) if source in self._schema else None
-        return pl.col(column) if column in self._schema else None
+        return pl.col(column) if self._filled(column) else None
+
+    def _filled(self, column: str) -> bool:
+        """Tell whether any row has a column; what none has is as good as absent, and costs nothing."""
+        return column in self._schema and column not in self._empty
 
     def dtype(self, field: str | None) -> pl.DataType | None:
         """Tell the type of a field; None where the frame does not have it."""

@@ -54,7 +54,7 @@ def every(condition: Condition) -> set[Needle]:
 
 
 def _of_test(test: Test) -> Needles | None:
-    if test.operator == "number" and all(isinstance(v, int) and -(2**63) <= v < 2**63 for v in test.values):
+    if test.operator == "number" and all(isinstance(v, int) and abs(v) < 2**53 for v in test.values):
         return frozenset((test.field, v) for v in test.values if isinstance(v, int))
     if test.operator in TEXT_OPERATORS:
         found = [_longest_part(value) if isinstance(value, tuple) else fold(str(value)) for value in test.values]

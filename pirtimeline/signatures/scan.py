@@ -10,11 +10,11 @@ import polars as pl
 from pirtimeline.signatures.compile import compiled
 from pirtimeline.signatures.condition import Condition, tests
 from pirtimeline.signatures.fields import Binding, FieldMaps
-from pirtimeline.signatures.frames import FOLDED, PLAIN, Prepared, behind, needs
+from pirtimeline.signatures.frames import PLAIN, TEXT, Prepared, behind, needs
 from pirtimeline.signatures.model import Logsource, Rule
 from pirtimeline.signatures.needles import Needle, every, needles
 from pirtimeline.signatures.slow import matched_slowly
-from pirtimeline.signatures.text import SCANNED
+from pirtimeline.signatures.text import SCANNED, folded
 
 AT_ONCE = 500
 """How many rules one query evaluates: enough to share its cost, few enough to plan quickly."""
@@ -91,7 +91,7 @@ def _indexed(binding: Binding, wanted: Iterable[tuple[Needle, int]]) -> tuple[In
             numbers.setdefault(name, []).append((needle, number))
     return (
         {name: _index(each, pl.String()) for name, each in texts.items()},
-        {name: _index(each, pl.Int64()) for name, each in numbers.items()},
+        {name: _index(each, pl.Float64()) for name, each in numbers.items()},
     )
 
 
@@ -120,7 +120,8 @@ def matched(groups: list[Scope], frame: pl.DataFrame) -> Iterator[tuple[Scope, R
     """
     for number, rows in in_scope(groups, frame):
         scope = groups[number]
-        kept = frame.select(needed(scope, frame.columns))[rows]
+        kept = frame.select(needed(scope, frame.columns))
+        kept = kept if len(rows) == frame.height else kept[rows]
         if kept.height >= SAMPLE // 4 and len(scope.rules) > FEW and not scope.tuned_already:
             scope = groups[number] = scope.tuned(kept)
         for rule, found in _matches(scope, Prepared(kept, scope.binding)):
@@ -166,22 +167,34 @@ def _needs_of(scope: Scope, numbers: Iterable[int]) -> set[tuple[str, str | None
 
 def candidates(texts: Index, numbers: Index, prepared: Prepared) -> pl.DataFrame:
     """Pair rules with the rows that hold one of their needles, each pair once."""
-    ready = prepared.with_forms({(FOLDED, name) for name in texts} | {(PLAIN, name) for name in numbers})
+    ready = prepared.with_forms({(TEXT, name) for name in texts} | {(PLAIN, name) for name in numbers})
     pairs = [pl.DataFrame(schema=PAIRS)]
     for name, index in texts.items():
         if ready.dtype(name) is not None:
-            wanted = index["needle"].unique(maintain_order=True).to_list()
-            pairs.append(_holding(ready, ready.folded(name).str.extract_many(wanted, overlapping=True), index))
+            pairs.append(_found(ready.frame.select(ready.text(name)).to_series(), index))
     for name, index in numbers.items():
         if ready.dtype(name) is not None:
-            pairs.append(_holding(ready, ready.plain(name).cast(pl.Int64, strict=False), index))
+            pairs.append(_holding(ready, ready.plain(name).cast(pl.Float64, strict=False), index))
     return pl.concat(pairs).unique()
+
+
+def _found(texts: pl.Series, index: pl.DataFrame) -> pl.DataFrame:
+    """Pair rules with the rows of a text that hold one of their needles.
+
+    Few rows hold any: they are found without folding case but that of ASCII, the only case that ASCII text has.
+    """
+    wanted = index["needle"].unique(maintain_order=True).to_list()
+    held = texts.str.contains_any(wanted, ascii_case_insensitive=True) | (texts.str.len_bytes() > texts.str.len_chars())
+    rows = held.fill_null(False).arg_true()
+    some = texts.gather(rows).to_frame("text").select(folded(pl.col("text")).str.extract_many(wanted, overlapping=True))
+    found = pl.DataFrame({"needle": some.to_series(), "row": rows.cast(pl.UInt32)})
+    return (
+        found.filter(pl.col("needle").list.len() > 0).explode("needle").join(index, on="needle").select("rule", "row")
+    )
 
 
 def _holding(ready: Prepared, found: pl.Expr, index: pl.DataFrame) -> pl.DataFrame:
     rows = ready.frame.select(found.alias("needle"), pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"))
-    if rows.schema["needle"] == pl.List(pl.String):
-        rows = rows.filter(pl.col("needle").list.len() > 0).explode("needle")
     return rows.join(index, on="needle").select("rule", "row")
 
 

@@ -181,8 +181,8 @@ def numbered(value: float, subject: Any) -> bool:
         return subject == value
     if shown(subject) == str(value):
         return True
-    if isinstance(value, int):
-        return re.fullmatch(r"[+-]?\d+", shown(subject)) is not None and int(subject) == value
+    if isinstance(value, int) and re.fullmatch(r"[+-]?\d+", shown(subject)):
+        return int(subject) == value
     number = figure(subject)
     return number is not None and number == value
 
