@@ -92,6 +92,14 @@ def test_named_host_hands_its_zone_on_and_a_chain_holds() -> None:
     assert "ops1" in str(found["syslog"].because[0]["text"])
 
 
+def test_times_without_a_date_take_their_host_s_zone() -> None:
+    rows = [
+        row("cef", NOON, epoch_us=micros(NOON - timedelta(hours=1))),
+        row("app", datetime(1970, 1, 1, 9), lacks="date"),
+    ]
+    assert alone(infer([clue("cef", "a", "h"), clue("app", "b", "h")], events(*rows)), "app") == ("+01:00", "host")
+
+
 def test_host_that_no_text_names_founds_nothing() -> None:
     rows = [row("gc", NOON, offset_s=-18000), row("app", NOON + timedelta(hours=3))]
     assert infer([clue("gc", "app1"), clue("app", "app1")], events(*rows)) == {}

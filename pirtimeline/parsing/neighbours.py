@@ -143,6 +143,8 @@ def _ends(sight: Sight, sources: Sequence[str]) -> dict[bool, dict[int, list[tup
 def _own_ends(part: pl.DataFrame) -> list[tuple[_Own, bool]]:
     """Give the first and the last event of a source without zone: by time, or by place where the year is open."""
     dated = part.filter(pl.col("lacks").is_null())
+    if part.is_empty():
+        return []
     rows = (dated if dated.height else part).sort("at" if dated.height else "byte_offset")
     ends = [(rows.row(0, named=True), False), (rows.row(-1, named=True), True)]
     return [(_Own(row["at"], row["byte_offset"], bool(dated.height)), last) for row, last in ends]

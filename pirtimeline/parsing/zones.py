@@ -41,7 +41,8 @@ def infer(clues: Sequence[Clue], events: pl.DataFrame) -> dict[str, Inference]:
     by_id = {clue.source_id: clue for clue in clues}
     seen = {key: part for key, part in _parts(_known(events)) if key in by_id}
     open_parts = {key: part.filter(pl.col("offset").is_null()) for key, part in seen.items()}
-    needy = [clue for clue in clues if clue.source_id in open_parts and open_parts[clue.source_id].height]
+    needy = [clue for clue in clues if clue.source_id in open_parts and _lacks_zone(open_parts[clue.source_id])]
+    open_parts = {key: _with_day(part) for key, part in open_parts.items()}
     found: dict[str, Inference] = {}
     more = _by_epoch(needy, open_parts)
     while True:
@@ -57,6 +58,15 @@ def infer(clues: Sequence[Clue], events: pl.DataFrame) -> dict[str, Inference]:
     return {clue.source_id: found[clue.source_id] for clue in clues if clue.source_id in found}
 
 
+def _lacks_zone(part: pl.DataFrame) -> bool:
+    return bool(part["lacks"].ne_missing("start").any())
+
+
+def _with_day(part: pl.DataFrame) -> pl.DataFrame:
+    """Leave out times without a date, which no instant can be held against."""
+    return part.filter(~pl.col("lacks").fill_null("").is_in(["date", "start"]))
+
+
 def _parts(rows: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
     for (source_id,), part in rows.partition_by("source_id", as_dict=True, maintain_order=True).items():
         yield str(source_id), part
@@ -69,7 +79,7 @@ def _open(part: pl.DataFrame) -> pl.DataFrame:
 
 def _known(events: pl.DataFrame) -> pl.DataFrame:
     """Add `instant` (microseconds) and `offset` (seconds) to events whose text alone tells them."""
-    timed = events.filter(pl.col("local").is_not_null() & ~pl.col("lacks").fill_null("").is_in(["date", "start"]))
+    timed = events.filter(pl.col("local").is_not_null())
     rows = timed.with_columns(
         pl.col("byte_offset").cast(pl.UInt64),
         _wall=pl.col("local"),
