@@ -63,7 +63,7 @@ def json_lines(seed: random.Random) -> Iterator[str]:
         yield (
             f'{{"@timestamp":"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}Z","level":"{level}",'
             f'"logger_name":"com.example.shop.OrderService","thread_name":"exec-{n % 200}",'
-            f'"message":"order {n} placed","customer":"C{seed.randrange(9999):04}","amount":{seed.randrange(999)}.50}}\n'
+            f'"message":"order {n} placed","customer":"C{n % 9999:04}","amount":{seed.randrange(999)}.50}}\n'
         )
 
 

@@ -40,7 +40,7 @@ class Built:
     def summary(self) -> dict[str, Any]:
         """Give it all as JSON."""
         found = {key: self.facts.get(key) for key in ("incident", "window", "moments", "impact")}
-        files = {name: file for name, file in REPORTS.items()}
+        files = dict(REPORTS)
         return {
             **self.outcome.summary(),
             **found,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +24,7 @@ def test_each_line_is_found_at_its_place(encoding: str, lines: list[str], ended:
     assert found.text.to_list() == expected
     bounds = found.offsets.tolist()
     assert bounds[0] == 0 and bounds[-1] == len(data)
-    pieces = [data[a:b].decode(encoding) for a, b in zip(bounds, bounds[1:], strict=False)]
+    pieces = [data[a:b].decode(encoding) for a, b in pairwise(bounds)]
     assert [piece.removesuffix("\n") for piece in pieces] == expected
 
 

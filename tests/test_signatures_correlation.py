@@ -47,9 +47,14 @@ def table(events: list[dict[str, Any]]) -> pl.LazyFrame:
 
 def loaded(*correlations: dict[str, Any]) -> Rules:
     base = [
-        {"title": name, "name": name, "logsource": {"category": "x"}, "detection": {"s": {"message": name}, "condition": "s"}}
+        {
+            "title": name,
+            "name": name,
+            "logsource": {"category": "x"},
+            "detection": {"s": {"message": name}, "condition": "s"},
+        }
         for name in "abc"
-    ]  # fmt: skip
+    ]
     documents = [("rules.yml", n, document) for n, document in enumerate([*base, *correlations])]
     reading = read(documents, {})
     assert not reading.problems, reading.problems

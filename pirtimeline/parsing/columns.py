@@ -1,8 +1,8 @@
 """Event texts to columns: what a format's patterns say of each event, typed, with its time as text.
 
 Group names are columns. A group `<column>__<unit>` is converted: `duration_ms__s`, `jvm_heap_before_bytes__MiB`,
-`severity_text__pri` (syslog's number). Several groups may fill one column: `user_name` and `user_name__2`, or two units;
-of those that matched, the first counts (`duration_ms__s__2` is a second one in seconds).
+`severity_text__pri` (syslog's number). Several groups may fill one column: `user_name` and `user_name__2`, or two
+units; of those that matched, the first counts (`duration_ms__s__2` is a second one in seconds).
 Columns that begin with an underscore are the engine's own and never reach the table.
 """
 

@@ -157,7 +157,8 @@ def _refused(text: pl.Series, formats: Sequence[Format], opened: Places, breaks:
         mine = np.flatnonzero((opened == REJECT) & (above == place))
         if mine.size and one.continues != EVERYTHING:
             refused[mine] = ~text.gather(mine).str.contains(one.continues).to_numpy()
-    return refused
+    found: npt.NDArray[np.bool_] = refused
+    return found
 
 
 def _above(opened: Places, breaks: Offsets) -> Places:

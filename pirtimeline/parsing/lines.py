@@ -163,5 +163,6 @@ class _Handed:
     def __init__(self, array: Any) -> None:
         self._array = array
 
-    def __arrow_c_array__(self, requested_schema: object = None) -> object:
-        return self._array.__arrow_c_array__(requested_schema)
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]:
+        handed: tuple[object, object] = self._array.__arrow_c_array__(requested_schema)
+        return handed
