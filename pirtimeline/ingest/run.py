@@ -92,6 +92,7 @@ def ingest(
         installed = installed_parsers([Path(folder) for folder in settings.parser_folders])
         work = _prepared(path, settings, installed, limits or evidence.Limits())
         changed = _build(path, work, installed, workers or os.cpu_count() or 1, progress)
+        _complete_custody(path)
         changed |= store.write_bytes(path / "case.toml", write_settings(settings))
     if changed:
         _drop_stale(path)
@@ -306,6 +307,21 @@ def _checked(data: bytes, task: Task) -> bytes:
             "the evidence changed while it was read", at=task.plan.path, hint="copy it first, then run again"
         )
     return data
+
+
+def _complete_custody(case: Path) -> None:
+    """Write down the hashes of large files, which are known only when they were read through."""
+    custody = store.read_json(case / "evidence.json")
+    hashes = {
+        path: one["sha256"] for one in store.read_sources(case) if not one["place"]["steps"] for path in one["paths"]
+    }
+    rows = [{**row, "sha256": row["sha256"] or _hash_of(row, hashes)} for row in custody["arguments"]]
+    if rows != custody["arguments"]:
+        store.write_json(case / "evidence.json", {**custody, "arguments": rows})
+
+
+def _hash_of(row: Mapping[str, Any], hashes: Mapping[str, str | None]) -> str | None:
+    return hashes.get(row["path"]) if row["size_bytes"] is not None else None
 
 
 def _drop_stale(case: Path) -> None:
