@@ -356,3 +356,10 @@ def test_two_objects_in_one_text_are_refused_also_where_their_neighbours_would_c
     frame = read(pl.Series(texts), PLAIN)
     assert frame["_reject"].is_not_null().arg_true().to_list() == [400, 401, 402]
     assert frame["extra"].to_list()[-2:] == ['{"a":"b\\u000ac"}', '{"a":1}']
+
+
+def test_the_order_of_nested_keys_counts() -> None:
+    assert of({"message": {"host": "h1"}, "host": {"message": "no host"}}) == {
+        "host_name": "h1",
+        "extra": '{"host": {"message": "no host"}}',
+    }

@@ -168,7 +168,7 @@ def _scalar_ends(data: Bytes, ends: Ints, mine: Ints) -> Ints:
 
 _MASKS = (np.uint64(1) << (np.arange(8, dtype=np.uint64) * np.uint64(8))) - np.uint64(1)
 _MASKS = np.append(_MASKS, np.uint64(0xFFFFFFFFFFFFFFFF))
-_MIX = np.uint64(0x9E3779B97F4A7C15)
+_MIX, _STEP = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
 
 
 def paths(found: Tokens) -> Hashes:
@@ -176,7 +176,7 @@ def paths(found: Tokens) -> Hashes:
     start = found.opens[found.string] + 1
     hashes = _text_hashes(found.data, start, found.closes[found.string] - start)
     for level in found.level[1:]:
-        hashes[level] = _mixed(hashes[level], hashes[found.parent[level]])
+        hashes[level] = _mixed(hashes[level], hashes[found.parent[level]] * _STEP)  # a.b is not b.a
     return hashes
 
 
