@@ -52,7 +52,8 @@ def with_own_columns(table: pl.DataFrame, own: Mapping[str, pl.DataType]) -> pl.
     strange = [name for name in table.columns if name not in EVENT_COLUMNS and name != "parser" and name not in own]
     told = [name for name in strange if table[name].null_count() < table.height]
     if told:
-        table = table.with_columns(join_objects(_outer_object(table, told), _extra(table)).alias("extra"))
+        joined = join_objects(_outer_object(table, told), _extra(table))
+        table = table.with_columns(pl.when(joined != "{}").then(joined).alias("extra"))
     missing = [pl.lit(None, dtype).alias(name) for name, dtype in own.items() if name not in table.columns]
     return table.drop(strange).with_columns(
         *missing, *[pl.col(n).cast(t, strict=False) for n, t in own.items() if n in table.columns]

@@ -153,7 +153,7 @@ def _column(group: str, one: Format) -> pl.Expr:
         return _size(text, unit).cast(dtype, strict=False).alias(name)
     if unit:
         number = text.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
-        return (number * UNITS[unit]).cast(dtype, strict=False).alias(name)
+        return (number * UNITS[unit]).round(6).cast(dtype, strict=False).alias(name)
     if dtype == pl.Boolean:
         return text.str.to_lowercase().is_in(["true", "yes", "1", "y", "t"]).alias(name)
     if dtype == pl.Float64:
