@@ -161,5 +161,5 @@ def _equal(name: str, value: Any) -> Test:
         return Test(name, "number", (value,))
     text = str(value)
     if text.endswith("*"):
-        return Test(name, "startswith", (text[:-1],))
-    return Test(name, "equals", (text,))
+        return Test(name, "startswith", (text[:-1],), cased=True)
+    return Test(name, "equals", (text,), cased=True)

@@ -22,6 +22,9 @@ AT_ONCE = 500
 SAMPLE = 4096
 """Rows by which needles are chosen."""
 
+PROBE = 1000
+"""Rows by which it is told whether texts recur."""
+
 FEW = 50
 """A scope with no more rules than this is quick anyhow."""
 
@@ -179,7 +182,20 @@ def candidates(texts: Index, numbers: Index, prepared: Prepared) -> pl.DataFrame
 
 
 def _found(texts: pl.Series, index: pl.DataFrame) -> pl.DataFrame:
-    """Pair rules with the rows of a text that hold one of their needles.
+    """Pair rules with the rows of a text that hold one of their needles; where texts recur, each is searched once."""
+    if texts.head(PROBE).n_unique() > PROBE // 4:
+        return _searched(texts, index)
+    distinct = texts.unique(maintain_order=True)
+    found = _searched(distinct, index)
+    if not found.height or len(distinct) == len(texts):
+        return found if len(distinct) == len(texts) else pl.DataFrame(schema=PAIRS)
+    rows = pl.DataFrame({"text": texts}).with_row_index("row")
+    named = found.with_columns(text=distinct.gather(found["row"])).drop("row")
+    return rows.join(named, on="text").select("rule", "row")
+
+
+def _searched(texts: pl.Series, index: pl.DataFrame) -> pl.DataFrame:
+    """Search texts for needles.
 
     Few rows hold any: they are found without folding case but that of ASCII, the only case that ASCII text has.
     """
