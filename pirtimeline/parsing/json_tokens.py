@@ -340,7 +340,7 @@ def _cuts(found: Tokens, gone: Flags, keys: Ints) -> tuple[Ints, Ints]:
     starts = found.start(keys)
     ends = _skip_blank(found.data, value_ends(found, keys))
     comma = found.data[ends] == _COMMA
-    ends += comma
+    ends = _skip_blank(found.data, ends + comma)
     last = _last_kept(found, gone, keys[~comma])
     before = value_ends(found, last)
     commas = _skip_blank(found.data, before.copy()) + 1
