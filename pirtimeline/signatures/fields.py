@@ -98,15 +98,20 @@ def load_fields(paths: Sequence[Path] = (), *, builtin: bool = True) -> FieldMap
     """
     import yaml
 
-    ours = sorted((Path(__file__).parent / "fields").glob("*.yml")) if builtin else []
     entries: list[Entry] = []
-    for path in [*ours, *(file for each in paths for file in _files(each))]:
+    for path in field_files(paths, builtin=builtin):
         try:
             content = yaml.load(path.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise SignatureError(f"the field map cannot be read: {error}", at=path) from error
         entries.extend(_entries(content, path))
     return FieldMaps(tuple(entries))
+
+
+def field_files(paths: Sequence[Path] = (), *, builtin: bool = True) -> list[Path]:
+    """List the files of field maps: ours, then those named or below folders that are named."""
+    ours = sorted((Path(__file__).parent / "fields").glob("*.yml")) if builtin else []
+    return [*ours, *(file for each in paths for file in _files(each))]
 
 
 def _files(path: Path) -> list[Path]:

@@ -11,8 +11,9 @@ import polars as pl
 
 from pirtimeline.errors import SignatureError
 from pirtimeline.schema import ROLES
+from pirtimeline.signatures.cache import cached
 from pirtimeline.signatures.condition import tests
-from pirtimeline.signatures.fields import FieldMaps, load_fields
+from pirtimeline.signatures.fields import FieldMaps, field_files, load_fields
 from pirtimeline.signatures.model import (
     LEVELS,
     Correlation,
@@ -131,10 +132,19 @@ def collect(
     placeholders: Path | None = None,
 ) -> Rules:
     """Load what can be loaded, and list every problem instead of ending at the first."""
-    from pirtimeline.signatures.sigma import read
-
     ours = Path(__file__).parent / "rules"
     files = [*(_files([ours]) if builtin else []), *_files(paths)]
+    beside = [*field_files(fields), *([placeholders] if placeholders else [])]
+    found = cached([*files, *beside], lambda: _collected(files, fields, placeholders))
+    return Rules(*found)
+
+
+def _collected(
+    files: Sequence[Path], fields: Sequence[Path], placeholders: Path | None
+) -> tuple[tuple[Rule, ...], tuple[Correlation, ...], tuple[Windowed, ...], FieldMaps, tuple[Problem, ...]]:
+    from pirtimeline.signatures.places import placed
+    from pirtimeline.signatures.sigma import read
+
     documents, windowed, problems = _documents(files)
     reading = read(documents, _placeholders(placeholders))
     problems += reading.problems
@@ -143,9 +153,7 @@ def collect(
     correlations, lost = _resolved(reading.correlations, signatures)
     maps = load_fields(fields)
     problems += [*lost, *_remarks(reading.rules, maps)]
-    from pirtimeline.signatures.places import placed
-
-    return Rules(tuple(reading.rules), tuple(correlations), tuple(windowed), maps, tuple(placed(problems)))
+    return tuple(reading.rules), tuple(correlations), tuple(windowed), maps, tuple(placed(problems))
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:

@@ -182,7 +182,18 @@ def _header(rule: Any, path: str, index: int) -> Header:
 
 
 def _condition(condition: Any, placeholders: Placeholders) -> Condition:
-    return _walked(condition.parse(postprocess=False), condition.detections, placeholders)
+    if "|" in condition.condition:
+        raise SignatureError("aggregations behind '|' are no longer part of conditions", hint="write a correlation")
+    return _walked(_syntax(condition.condition), condition.detections, placeholders)
+
+
+@lru_cache(maxsize=1024)
+def _syntax(text: str) -> Any:
+    """Parse a condition's text; many rules share theirs, and the tree is only looked at."""
+    from sigma.conditions import SigmaCondition
+    from sigma.rule.detection import EmptySigmaDetections
+
+    return SigmaCondition(text, EmptySigmaDetections()).parse(postprocess=False)
 
 
 def _walked(node: ConditionItem, detections: SigmaDetections, placeholders: Placeholders) -> Condition:
