@@ -7,13 +7,14 @@ in one frame; what comes out is data that stands in the plan.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from pirtimeline.parsing import headers, moulds, patterns, shapes, times
+from pirtimeline.parsing import headers, moulds, onepass, patterns, shapes, times
 from pirtimeline.parsing.headers import Header
 from pirtimeline.parsing.plugin import CONTINUES, Format, Pattern
 from pirtimeline.parsing.skeletons import KINDS, first_parts, mark, skeleton
@@ -25,6 +26,10 @@ EVERYTHING = ".*"
 
 _PARTS = 9
 _MOULDS = 4
+_USUAL = 0.2
+_ENOUGH = 100
+"""Lines of a group whose headers are looked at."""
+
 _VARYING = "".join(mark(kind) for kind in KINDS if kind not in "LMTVIKQGRX")
 _GROUP = ("source_id", "shape", "mould", "prefix")
 _CERTAIN = "".join(mark(kind) for kind in "LMTPV")
@@ -58,10 +63,11 @@ def synthesise(samples: pl.DataFrame) -> dict[str, tuple[Format, ...]]:
 
 def _described(stamps: pl.DataFrame) -> pl.DataFrame:
     """Add to each stamp what stands around it as skeletons, and the instant it tells in seconds."""
-    before, after = skeleton(pl.col("before")), first_parts(skeleton(pl.col("after")), _PARTS)
-    table = stamps.with_columns(before_parts=_dashes(before), after_parts=after)
+    table = stamps.with_columns(before_parts=_dashes(skeleton(pl.col("before"))))
     table = table.with_columns(prefix=_prefix(pl.col("before_parts")))
-    return table.with_columns(when=_when(table))
+    enough = pl.int_range(pl.len()).over(*_GROUP, "claimed") < _ENOUGH
+    shown = pl.when(enough & ~pl.col("claimed")).then("after")
+    return table.with_columns(after_parts=first_parts(skeleton(shown), _PARTS), when=_when(table))
 
 
 def _dashes(parts: pl.Expr) -> pl.Expr:
@@ -149,9 +155,14 @@ def _groups(stamps: pl.DataFrame) -> dict[str, list[Group]]:
         pl.col("when"),
         fields=pl.col("prefix").first().str.count_matches(field, literal=True),
         words=letters.n_unique(),
-        marked=(_marked(pl.col("after_parts")) | pl.col("before_parts").str.contains(f"[{_CERTAIN}]")).mean(),
+        marked=(_marked(pl.col("after_parts")) | pl.col("before_parts").str.contains(f"[{_CERTAIN}]"))
+        .mean()
+        .fill_null(0),
         bare=(~pl.col("after").str.contains(r"[\pL\d]")).mean(),
-        enclosed=(address & pl.col("before").str.ends_with("[") & pl.col("after").str.starts_with("]")).mean() >= 0.9,
+        enclosed=(address & pl.col("before").str.ends_with("[") & pl.col("after").str.starts_with("]"))
+        .mean()
+        .fill_null(0)
+        >= 0.9,
         zoned=pl.col("stamp").str.contains(r"(?:Z|UTC|GMT|[+-]\d\d:?\d\d|^\d{10,}(?:[.,]\d+)?)$").mean() >= 0.5,
         keyed=pl.col("before").str.contains(r"(?i)(?:date|time|timestamp|\bts|\bt)[\"']?\s*[:=]\s*[\[\"']?$").all(),
     )
@@ -191,14 +202,14 @@ def _summed(ranked: pl.DataFrame) -> pl.DataFrame:
     """Sum up what stands around the stamps of each writer."""
     writer = ("source_id", "rank", "shape")
     first = pl.col("after").str.extract(r"^[\s\]:,]*(\S+)").drop_nulls()
-    after = ranked.group_by(*writer, "after_parts").len().sort("after_parts")
+    after = ranked.drop_nulls("after_parts").group_by(*writer, "after_parts").len().sort("after_parts")
     after = after.group_by(*writer).agg("after_parts", "len")
     return (
         ranked.group_by(*writer, maintain_order=True)
         .agg(
             pl.col("before_parts"),
-            moulds=pl.col("mould").unique(maintain_order=True),
-            stamps=pl.col("stamp").filter(pl.col("mould").is_first_distinct()),
+            "mould",
+            "stamp",
             firsts=first.len(),
             few=first.n_unique(),
         )
@@ -208,14 +219,23 @@ def _summed(ranked: pl.DataFrame) -> pl.DataFrame:
 
 def _format(row: Mapping[str, Any]) -> Format:
     """Compose a writer's format: a pattern for each usual header, and one for all else that its stamps open."""
-    stamp = _stamp_regex(dict(zip(row["moulds"], row["stamps"], strict=True)), row["shape"])
+    written = dict(zip(row["mould"], row["stamp"], strict=True))
+    stamp = _stamp_regex(written, row["shape"])
     prefixes = headers.before_stamp(row["before_parts"])
     counts = dict(zip(row["after_parts"], row["len"], strict=True))
     few = row["firsts"] < 3 or row["few"] <= max(2, row["firsts"] * 0.2)
     found = headers.headers(counts, few_firsts=few, taken=prefixes[0].columns)
     usual = max(counts, key=lambda one: counts[one])
-    afters = [*found, Header((), patterns.closing(usual))]
-    every = dict.fromkeys(patterns.pattern(before, stamp, after) for before in prefixes for after in afters)
+    told = sum(counts.values()) - sum(found.values())
+    found[Header((), patterns.closing(usual))] = told
+    strict = _usual_stamp(row["mould"], written)
+    every = [
+        regex
+        for before in prefixes
+        for after, count in found.items()
+        for regex in _regexes(before, stamp, after, strict if count >= _USUAL * sum(counts.values()) else None)
+    ]
+    every = list(dict.fromkeys(every))
     return Format(
         name=NAME,
         title="text with a timestamp, composed from its own lines",
@@ -224,6 +244,19 @@ def _format(row: Mapping[str, Any]) -> Format:
         continues=EVERYTHING,
         generic=True,
     )
+
+
+def _regexes(before: Header, stamp: str, after: Header, strict: str | None) -> list[str]:
+    """Compose the regexes of one header: for a usual one first the strict regex, which is fast."""
+    fast = onepass.pattern(before, strict, after)
+    return [*([fast] if fast else []), patterns.pattern(before, stamp, after)]
+
+
+def _usual_stamp(written: Sequence[str], examples: Mapping[str, str]) -> str | None:
+    """Find the stamps of the usual mould alone, in one pass."""
+    usual = Counter(written).most_common(1)[0][0]
+    regex = moulds.regex_of(usual, onepass=True)
+    return regex if regex and re.fullmatch(regex, examples[usual]) else None
 
 
 def _stamp_regex(written: Mapping[str, str], shape: str) -> str:

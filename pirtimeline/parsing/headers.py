@@ -79,8 +79,8 @@ def parts_of(skeleton: str) -> tuple[tuple[Part, ...], str]:
 
 def headers(
     skeletons: Mapping[str, int], *, few_firsts: bool, taken: frozenset[str] = frozenset()
-) -> tuple[Header, ...]:
-    """Find the headers that lines have after their stamps, the longest first.
+) -> dict[Header, int]:
+    """Find the headers that lines have after their stamps, the longest first, and how many lines have each.
 
     Args:
         skeletons: what follows the stamps, and how many lines have it.
@@ -96,7 +96,7 @@ def headers(
     kept = [(count, one) for one, count in found.items() if one.columns and (count >= total * _FEW or total < 25)]
     kept.sort(key=lambda pair: (-pair[0], str(pair[1])))
     best = [one for _, one in kept[:MOST_HEADERS]]
-    return tuple(sorted(best, key=lambda one: (-len(one.parts), -found[one], str(one))))
+    return {one: found[one] for one in sorted(best, key=lambda one: (-len(one.parts), -found[one], str(one)))}
 
 
 class _Places:

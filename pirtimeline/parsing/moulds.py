@@ -51,14 +51,21 @@ def readable(one: str) -> str:
     return "".join(str(ord(char) - _FIRST) if _FIRST <= ord(char) < _FIRST + 32 else char for char in one)
 
 
-def regex_of(one: str) -> str | None:
+def regex_of(one: str, *, onepass: bool = False) -> str | None:
     r"""Compose the regex that finds stamps of a mould; null where only its shape's own is safe.
 
     That is so where it ends in a word: of `12:00:00 CET` and `12:00:00 INFO` only the shape knows which is a zone.
 
+    Args:
+        one: the mould.
+        onepass: let each character decide by itself how to go on, which makes captures several times faster, at the
+            price of some dresses.
+
     Example:
         >>> regex_of("0:0:0")
         '\\d{1,2}:\\d{1,2}:\\d{1,2}(?:[.,]\\d{1,9}|:\\d{3}\\b)?\\b'
+        >>> regex_of("0:0:0", onepass=True)
+        '[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(?:[.,][0-9]{1,9})?'
     """
     if one.endswith((_WORD, _FOREIGN)) or len(re.findall(f"[{_WORD}{_FOREIGN}]", one)) > 3:
         return None
@@ -69,7 +76,14 @@ def regex_of(one: str) -> str | None:
         regex = re.sub(
             r"(\\d\{(?:6|10|13|14)\}|\\\.\\d\{1,2\}\\\.\\d\{1,2\})(?=$|\(\?:Z)", r"\1(?:[.,]\\d{1,9})?", regex
         )
+    if onepass:
+        return _in_one_pass(regex)
     return regex if one.endswith(_ZONE) else regex + r"\b"
+
+
+def _in_one_pass(regex: str) -> str:
+    plain = regex.replace(r"|:\d{3}\b", "").replace(r"Z\b", "Z").replace(r"\b)", ")")
+    return plain.replace(r"\d", "[0-9]").replace(r"\s+", " +")
 
 
 def _piece(char: str) -> str:
