@@ -104,7 +104,7 @@ def assign(pairs: pl.DataFrame, names: Sequence[str], height: int, one: Format) 
     key = pairs["key"].to_numpy().astype(np.int64)
     shapes = _shapes(row, key, height)
     table = field_map(one)
-    order = np.argsort(key.astype(np.uint16) if len(names) < 1 << 16 else key, kind="stable")
+    order = _by_key_and_row(row, key)
     by_key = _ByKey(row[order], key[order], pairs.select("row", "value", "form").rechunk()[order])
     state = _Filling(height, _stale(by_key))
     claims = _by_column(_claims(table, shapes, names, by_key, shapes.of_pair[order]))
@@ -117,6 +117,14 @@ def assign(pairs: pl.DataFrame, names: Sequence[str], height: int, one: Format) 
     used = np.empty_like(state.used)
     used[order] = state.used
     return Assigned(_frame(state, one), used)
+
+
+def _by_key_and_row(row: Ints, key: Ints) -> Ints:
+    """Order pairs by key, and those of a key by row; rows come in long runs, and keys are few."""
+    by_row = np.arange(len(row)) if (np.diff(row) >= 0).all() else np.argsort(row, kind="stable")
+    sorted_keys = key[by_row]
+    small = sorted_keys.astype(np.uint16) if key.max(initial=0) < 1 << 16 else sorted_keys
+    return by_row[np.argsort(small, kind="stable")]
 
 
 class _ByKey(NamedTuple):
