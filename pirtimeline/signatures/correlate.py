@@ -55,6 +55,8 @@ def correlated(raw: pl.DataFrame, rules: Rules) -> list[pl.DataFrame]:
     asked = fields_of(rules.correlations)
     base = raw.with_row_index("item").filter(pl.col("timestamp").is_not_null())
     base = base.with_columns(at=pl.col("timestamp"), events=pl.concat_list("item"))
+    unseen = {f"field:{name}" for fields in asked.values() for name in fields} - set(base.columns)
+    base = base.with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in sorted(unseen))
     known: dict[str, tuple[pl.DataFrame, pl.DataFrame]] = {}
     out: list[pl.DataFrame] = []
     for each in rules.correlations:
