@@ -87,3 +87,17 @@ def test_cells_are_claimed_by_their_number_and_the_header_is_structure() -> None
     assert claimed == [True] * 3
     assert pl.select(pl.lit('1,"a,b",c').str.contains(one.starts)).item()
     assert not pl.select(pl.lit("1,a").str.contains(one.starts)).item()
+
+
+def test_each_header_of_a_server_that_was_set_up_anew_has_its_format() -> None:
+    lines = [
+        "#Fields: date time cs-method sc-status",
+        "2026-11-23 08:00:00 GET 200",
+        "#Fields: date time c-ip cs-method sc-status",
+        "2026-11-23 08:00:01 192.0.2.1 POST 201",
+    ]
+    found, claimed = formats(lines)
+    assert all(claimed)
+    read = [READERS[one.kind](pl.Series([line]), one) for one, line in zip(found, lines[1::2], strict=True)]
+    assert [frame["http_status_code"][0] for frame in read] == [200, 201]
+    assert [pl.select(pl.lit(lines[3]).str.contains(one.starts)).item() for one in found] == [False, True]

@@ -57,9 +57,19 @@ def header(lines: Sequence[str]) -> Header | None:
     return _w3c_header(lines) or _csv_header(lines)
 
 
+def is_fields(line: str) -> bool:
+    """Tell whether a line names the cells of those below it.
+
+    Example:
+        >>> is_fields("#Fields: date time"), is_fields("#Version: 1.0")
+        (True, False)
+    """
+    return bool(re.match("\ufeff?#[Ff]ields\\b", line))
+
+
 def _w3c_header(lines: Sequence[str]) -> Header | None:
     bare = [line.lstrip("\ufeff") for line in lines]
-    named = [line for line in bare if re.match(r"#[Ff]ields\b", line)]
+    named = [line for line in bare if is_fields(line)]
     if not named:
         return None
     delimiter = "\t" if "\t" in named[0] else " "

@@ -122,9 +122,9 @@ def _formats(lines: pl.DataFrame) -> tuple[Format, ...]:
     if not left.height:
         return ()
     head = lines["text"].head(200).to_list() if not lines["claimed"].any() else []
-    whole = _whole(head)
+    whole = _whole(head) or _tables(lines["text"].to_list() if head else [])
     if whole:
-        return (whole,)
+        return whole
     chosen = []
     for kind, (share, starts, continues) in _KINDS.items():
         mine = left[kind] & left["text"].str.contains(starts)
@@ -141,17 +141,28 @@ def _format(kind: str, starts: str = "", continues: str = CONTINUES, **options: 
     )
 
 
-def _whole(head: list[str]) -> Format | None:
-    """Find the one format of a source that its first lines settle: a JSON document, a header with cells, XML."""
+def _whole(head: list[str]) -> tuple[Format, ...]:
+    """Find the format of a source that its first lines settle: a JSON document, or XML."""
     opening = next((line for line in head if line.strip()), "").lstrip("\ufeff \t\x1e")
     if opening.startswith(("[", "{")):
-        return _document("\n".join(head), len(head))
+        document = _document("\n".join(head), len(head))
+        return (document,) if document else ()
     if opening.startswith("<"):
         name = event_name("\n".join(head).encode())
         looks = bool(pl.select(xml_events.looks_like(pl.lit(opening))).item())
-        return _format("xml", framing=ELEMENTS, element=name) if name and looks else None
-    header = delimited.header(head)
-    return _table(header, head) if header else None
+        return (_format("xml", framing=ELEMENTS, element=name),) if name and looks else ()
+    return ()
+
+
+def _tables(lines: list[str]) -> tuple[Format, ...]:
+    """Find the header of a source of cells, or all of them: a server that is set up anew writes another."""
+    first = delimited.header(lines[:200])
+    if first is None or first.kind != "w3c":
+        return (_table(first, lines[:200]),) if first else ()
+    said = [place for place, line in enumerate(lines) if delimited.is_fields(line)]
+    headers = [delimited.header(lines[place : place + 1]) for place in said]
+    formats = {one.starts: one for one in (_table(header, []) for header in (first, *headers) if header)}
+    return tuple(formats.values())
 
 
 def _document(text: str, lines: int) -> Format | None:
