@@ -67,7 +67,7 @@ def main() -> None:
     from pirtimeline.errors import PirTimelineError
 
     try:
-        status = cli.main(standalone_mode=False)
+        status = cli.main(prog_name="pirtimeline", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         status = error.exit_code
@@ -78,5 +78,8 @@ def main() -> None:
         click.echo(f"Error: {error}", err=True)
         status = 1
     except BrokenPipeError:
+        status = 1
+    except OSError as error:
+        click.echo(f"Error: {error.filename or 'the system'}: {(error.strerror or str(error)).lower()}", err=True)
         status = 1
     sys.exit(status if isinstance(status, int) else 0)
