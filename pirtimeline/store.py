@@ -159,9 +159,9 @@ def writing(case: Path) -> Iterator[None]:
     Raises:
         CaseError: the folder holds something that is not a case.
     """
-    if case.exists() and not case.is_dir():
-        raise CaseError("this is a file, not a case", at=case, hint="name another --case")
     try:
+        if case.exists() and not case.is_dir():
+            raise CaseError("this is a file, not a case", at=case, hint="name another --case")
         names = [one.name for one in case.iterdir()] if case.is_dir() else []
     except OSError as error:
         raise unreadable(case, error) from error

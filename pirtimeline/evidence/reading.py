@@ -59,7 +59,7 @@ def _opened(place: Place) -> BinaryIO:
         reason = (error.strerror or str(error)).lower()
         at = f"{place.argument}/{place.file}" if place.file else place.argument
         raise SourceError(
-            f"the evidence cannot be opened again: {reason}", at=at, hint="name where it moved"
+            f"the evidence cannot be opened again: {reason}", at=at, hint="name where it lies now with --evidence PATH"
         ) from error
 
 
