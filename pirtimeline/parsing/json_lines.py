@@ -26,6 +26,9 @@ from pirtimeline.parsing.values import ARRAY, LITERAL, NULL, NUMBER, OBJECT, TEX
 _AROUND = " \t\r\n,\x1e\ufeff\x00"
 """What may stand around an object: blanks, the commas of an array, a record separator (RFC 7464), a BOM."""
 
+_CEE = "@cee:"
+"""The cookie by which syslog messages tell that they are JSON (CEE 1.0, rsyslog's mmjsonparse)."""
+
 
 CONTINUES = r'^(?:\s|$|[}\]"])'
 """Lines that belong to the object above, in a source of lines: indented ones, brackets that close, further keys."""
@@ -39,7 +42,7 @@ def looks_like(text: pl.Expr) -> pl.Expr:
         >>> pl.DataFrame({"t": lines}).select(looks_like(pl.col("t"))).to_series().to_list()
         [True, True, True, False, False]
     """
-    return text.str.contains(r'^[\x{FEFF}\x1e\x00\s]*(?:\[\s*|,\s*)*\{\s*(?:"|\}|$)')
+    return text.str.contains(r'^[\x{FEFF}\x1e\x00\s]*(?:@cee:\s*)?(?:\[\s*|,\s*)*\{\s*(?:"|\}|$)')
 
 
 def with_prefix(text: pl.Expr) -> pl.Expr:
@@ -73,7 +76,7 @@ def read(texts: pl.Series, one: Format) -> pl.DataFrame:
         >>> found["_reject"][1]
         'not a JSON object: unexpected end at byte 1'
     """
-    bare = texts.str.strip_chars(_AROUND)
+    bare = texts.str.strip_chars(_AROUND).str.strip_prefix(_CEE).str.strip_chars_start(" ")
     table = field_map(one)
     names = Names(lambda name: known(table, name))
     parts, rest = _alike(bare, Templates(names, compound=bool(one.columns)))
