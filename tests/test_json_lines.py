@@ -334,7 +334,8 @@ def test_hand_made_json_is_mended_within_strings_only() -> None:
 
 
 def test_commas_brackets_and_marks_around_an_object_do_not_matter() -> None:
-    assert read(pl.Series(['{"n":1},', '@cee: {"n":1}', '\x1e{"n":1}', '\ufeff{"n":1}\r']), PLAIN)["extra"].to_list() == ['{"n":1}'] * 4
+    dressed = ['{"n":1},', '@cee: {"n":1}', '\x1e{"n":1}', '\ufeff{"n":1}\r']
+    assert read(pl.Series(dressed), PLAIN)["extra"].to_list() == ['{"n":1}'] * 4
 
 
 def test_pretty_printed_objects_are_kept_on_one_line() -> None:

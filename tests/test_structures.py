@@ -7,6 +7,7 @@ import pytest
 
 from pirtimeline.parsing.elements import Elements
 from pirtimeline.parsing.plugin import KINDS, Format
+from pirtimeline.parsing.structured import opens
 from pirtimeline.parsing.structures import LOOKS, READERS, elements, synthesise
 
 
@@ -46,6 +47,9 @@ def test_kind_and_framing(lines: list[str], kind: str, framing: str | None) -> N
     found, claimed = formats(lines)
     assert [(one.kind, one.options.get("framing"), one.generic) for one in found] == [(kind, framing, True)]
     assert all(claimed)
+    if framing is None:
+        opened = pl.DataFrame({"text": lines}).select(opens(pl.col("text"), found[0])).to_series()
+        assert opened.any()
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def looks_like(text: pl.Expr) -> pl.Expr:
         >>> pl.DataFrame({"t": ["a,b", "#Fields: x", "words"]}).select(looks_like(pl.col("t"))).to_series().to_list()
         [True, True, False]
     """
-    return text.str.contains(r"[,;\t|].*\S|^\x{FEFF}?#[Ff]ields\b")
+    return text.str.contains(r"\S *[,;\t| ].*\S|^\x{FEFF}?#[Ff]ields\b")
 
 
 def names_of(options: Mapping[str, str]) -> list[str]:
