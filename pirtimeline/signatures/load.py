@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from pirtimeline.signatures.model import (
     Signature,
     Windowed,
 )
+from pirtimeline.signatures.places import VALUE, placed
 
 SUFFIXES = (".yml", ".yaml")
 
@@ -142,7 +144,6 @@ def collect(
 def _collected(
     files: Sequence[Path], fields: Sequence[Path], placeholders: Path | None
 ) -> tuple[tuple[Rule, ...], tuple[Correlation, ...], tuple[Windowed, ...], FieldMaps, tuple[Problem, ...]]:
-    from pirtimeline.signatures.places import placed
     from pirtimeline.signatures.sigma import read
 
     documents, windowed, problems = _documents(files)
@@ -193,21 +194,49 @@ def _yaml(file: Path) -> tuple[list[Any], Problem | None]:
     """Read the documents of one file, each a map."""
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        content = list(yaml.load_all(file.read_text("utf-8-sig"), Loader=loader))
+        content = list(yaml.load_all(file.read_text("utf-8-sig"), Loader=_loader()))
     except OSError as error:
-        return [], Problem("", str(file), 1, f"the file cannot be read: {error.strerror or error}")
+        return [], Problem("", str(file), -1, f"the file cannot be read: {error.strerror or error}")
     except UnicodeDecodeError:
-        return [], Problem("", str(file), 1, "the file is not UTF-8", "save it as UTF-8")
+        return [], Problem("", str(file), -1, "the file is not UTF-8", "save it as UTF-8")
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
         what = getattr(error, "problem", None) or str(error).splitlines()[0]
-        return [], Problem("", str(file), -(mark.line + 1 if mark else 1), f"the file is not YAML: {what}")
+        return [], Problem("", str(file), -_line_of(error), f"the file is not YAML: {what}")
     for index, document in enumerate(content):
         if document is not None and not isinstance(document, Mapping):
             return [], Problem("", str(file), index, "a document is not a map of keys such as title and detection")
     return content, None
+
+
+def _line_of(error: Exception) -> int:
+    """Give the line of a fault of YAML: of a quotation mark left open, where it opens."""
+    mark = getattr(error, "problem_mark", None)
+    if "quoted scalar" in (getattr(error, "context", None) or ""):
+        mark = getattr(error, "context_mark", mark)
+    return mark.line + 1 if mark else 1
+
+
+@lru_cache(maxsize=1)
+def _loader() -> Any:
+    """Make the quick loader refuse a key that is given twice, of which it would keep the last without a word."""
+    import yaml
+
+    class Once(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+        """The safe loader in C, where there is one."""
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            made = super().construct_mapping(node, deep)
+            if len(made) < len(node.value):
+                seen: set[str] = set()
+                for key, _ in node.value:
+                    if key.value in seen:
+                        what = f"the key {key.value!r} is given twice"
+                        raise yaml.constructor.ConstructorError(None, None, what, key.start_mark)
+                    seen.add(key.value)
+            return made
+
+    return Once
 
 
 def _windowed(
@@ -261,7 +290,8 @@ def _repeated(signatures: Iterable[Signature]) -> Iterable[Problem]:
         known = first.setdefault(header.signature_id, header)
         if known is not header:
             what = f"another rule has the same id: {known.origin}"
-            yield Problem(header.signature_id, header.origin, header.index, what, "give each rule an id of its own")
+            hint, where = "give each rule an id of its own", ("name" if header.ours else "id",)
+            yield Problem(header.signature_id, header.origin, header.index, what, hint, where=where)
 
 
 def _resolved(
@@ -275,7 +305,7 @@ def _resolved(
         lost = [name for name in (*each.rules, *(rule for _, rule, _ in each.aliases)) if name not in ids]
         if lost:
             what = f"it refers to the rule '{lost[0]}', which was not loaded"
-            problems.append(Problem(each.header.signature_id, each.header.origin, each.header.index, what))
+            problems.append(_of_correlation(each, what, lost[0]))
             continue
         out.append(
             replace(
@@ -286,6 +316,14 @@ def _resolved(
             )
         )
     return _ordered(out, problems), problems
+
+
+def _of_correlation(correlation: Correlation, what: str, name: str) -> Problem:
+    """Tell of a rule that a correlation names, at the place where it names it."""
+    header = correlation.header
+    place = (correlation.rules.index(name),) if name in correlation.rules else ()
+    where: tuple[str | int, ...] = ("correlation", "rules", *place)
+    return Problem(header.signature_id, header.origin, header.index, what, where=where)
 
 
 def _renamed(expression: Expression | None, ids: Mapping[str, str]) -> Expression | None:
@@ -306,7 +344,7 @@ def _ordered(correlations: Sequence[Correlation], problems: list[Problem]) -> li
         if not free:
             for each in waiting.values():
                 what = "it refers to itself, directly or by way of other correlations"
-                problems.append(Problem(each.header.signature_id, each.header.origin, each.header.index, what))
+                problems.append(_of_correlation(each, what, next(rule for rule in each.rules if rule in waiting)))
             return out
         for each in free:
             out.append(waiting.pop(each.header.signature_id))
@@ -321,10 +359,11 @@ def _remarks(rules: Iterable[Rule], maps: FieldMaps) -> Iterable[Problem]:
         for test in tests(rule.condition):
             if test.operator == "slow":
                 what = f"the pattern {test.values[0]!r} needs look-around or back-references and runs in Python, slowly"
-                yield Problem(header.signature_id, header.origin, header.index, what, "", False)
+                where = ("detection", f"{VALUE}{test.values[0]}")
+                yield Problem(header.signature_id, header.origin, header.index, what, "", False, where)
         if rule.logsource not in known:
             known[rule.logsource] = bool(maps.bindings(rule.logsource))
         if not known[rule.logsource]:
             what = f"no field map knows the logsource {rule.logsource}: the rule never fires here"
             hint = "map it in a file and pass that as --fields"
-            yield Problem(header.signature_id, header.origin, header.index, what, hint, False)
+            yield Problem(header.signature_id, header.origin, header.index, what, hint, False, ("logsource",))

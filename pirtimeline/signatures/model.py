@@ -27,7 +27,10 @@ class Logsource:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something wrong with a rule, where it stands, and whether the rule can run all the same."""
+    """Something wrong with a rule, where it stands, and whether the rule can run all the same.
+
+    `where` are the keys that lead to it in its document; from them `line` is looked up.
+    """
 
     rule: str
     path: str
@@ -35,6 +38,7 @@ class Problem:
     what: str
     hint: str = ""
     fatal: bool = True
+    where: tuple[str | int, ...] = ()
 
     def error(self) -> SignatureError:
         """Make an exception of it."""

@@ -2,73 +2,74 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pirtimeline.signatures.model import Problem
 
-QUOTED = re.compile(r"'([^'\n]{1,200})'")
-TOPICS = (
-    ("correlation", ("correlation", "timespan", "aliases")),
-    ("condition", ("condition", "quantifier", "selector")),
-    ("logsource", ("logsource", "log source")),
-    ("detection", ("detection",)),
-    ("level", ("level",)),
-    ("status", ("status",)),
-    ("tags", ("tag",)),
-    ("id", ("identifier", "same id", "uuid")),
-    ("date", ("date",)),
-    ("pir", ("'pir'", "role")),
-    ("title", ("title",)),
-)
-"""Which key a message speaks of, by words in it."""
+VALUE = "\0"
+"""A step that begins so leads to the value that follows, wherever it stands below."""
 
 
 def placed(problems: Iterable[Problem]) -> Iterator[Problem]:
-    """Replace each problem's document by the line that it is about, as near as its words tell.
+    """Replace each problem's document by the line that it is about: that of the last key on its way that is there.
 
     A negative `line` is one that is known already.
     """
-    files: dict[str, list[str]] = {}
+    files: dict[str, list[Any]] = {}
     for problem in problems:
         if problem.line < 0:
             yield replace(problem, line=-problem.line)
             continue
-        lines = files.setdefault(problem.path, _lines(problem.path))
-        yield replace(problem, line=_line(lines, problem))
+        if problem.path not in files:
+            files[problem.path] = _documents(problem.path)
+        nodes = files[problem.path]
+        yield replace(problem, line=_line(nodes[problem.line], problem.where) if problem.line < len(nodes) else 1)
 
 
-def _lines(path: str) -> list[str]:
+def _documents(path: str) -> list[Any]:
+    """Read a file's documents as nodes, which know their lines."""
+    import yaml
+
     try:
-        return Path(path).read_text("utf-8", errors="replace").splitlines()
-    except OSError:
+        return list(yaml.compose_all(Path(path).read_text("utf-8-sig"), Loader=yaml.SafeLoader))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return []
 
 
-def _line(lines: list[str], problem: Problem) -> int:
-    """Find the line within the problem's document: what is quoted first, then the key it speaks of, else the head."""
-    start, end = _extent(lines, problem.line)
-    body = list(enumerate(lines[start:end], start + 1))
-    for word in QUOTED.findall(problem.what):
-        for number, text in body:
-            if word in text and not text.lstrip().startswith("#"):
-                return number
-    what = problem.what.lower()
-    for key, words in TOPICS:
-        if any(word in what for word in words):
-            for number, text in body:
-                if re.match(rf"\s*-?\s*{key}\s*:", text):
-                    return number
-    return next((number for number, text in body if text.strip() and not text.startswith(("#", "---"))), start + 1)
+def _line(node: Any, where: Sequence[str | int]) -> int:
+    line = int(node.start_mark.line) + 1 if node is not None else 1
+    for step in where:
+        found = _step(node, step)
+        if found is None:
+            break
+        line, node = found
+    return line
 
 
-def _extent(lines: list[str], index: int) -> tuple[int, int]:
-    """Give the first line of a document and that after its last; an empty one before the first mark does not count."""
-    marks = [number for number, text in enumerate(lines) if re.match(r"---(\s|$)", text)]
-    leading = not marks or any(text.strip() and not text.startswith(("#", "%")) for text in lines[: marks[0]])
-    starts = ([0] if leading else []) + marks
-    if index >= len(starts):
-        return 0, len(lines)
-    return starts[index], (starts[index + 1] if index + 1 < len(starts) else len(lines))
+def _step(node: Any, step: str | int) -> tuple[int, Any] | None:
+    """Go one key, or one place of a list, further down: its line and its node."""
+    values = getattr(node, "value", None)
+    if isinstance(step, str) and step.startswith(VALUE):
+        return _holding(node, step.removeprefix(VALUE))
+    if not isinstance(values, list):
+        return None
+    if isinstance(step, int):
+        if step < len(values) and not isinstance(values[step], tuple):
+            return int(values[step].start_mark.line) + 1, values[step]
+        return None
+    for pair in values:
+        if isinstance(pair, tuple) and pair[0].value == step:
+            return int(pair[0].start_mark.line) + 1, pair[1]
+    return None
+
+
+def _holding(node: Any, text: str) -> tuple[int, Any] | None:
+    """Find the first scalar below a node that is a text."""
+    value = getattr(node, "value", None)
+    if not isinstance(value, list):
+        return (int(node.start_mark.line) + 1, node) if value == text else None
+    below = (inner for each in value for inner in (each if isinstance(each, tuple) else (each,)))
+    return next((found for inner in below if (found := _holding(inner, text)) is not None), None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import lru_cache
 from itertools import product
@@ -39,45 +40,118 @@ def read(documents: Iterable[tuple[str, int, Document]], placeholders: Placehold
 
     Filters are applied to the rules that they name; `action` (global, reset, repeat) has been resolved before.
     """
-    from sigma.exceptions import SigmaError
-
-    reading = Reading()
+    reading = Reading(placeholders)
     filters: list[SigmaFilter] = []
-    raw: list[tuple[str, int, SigmaRule]] = []
+    raw: list[tuple[str, int, Document, SigmaRule]] = []
     for path, index, document in documents:
-        try:
+        with reading.of(path, index, document):
             parsed = _parsed(document)
             for issue in parsed.errors:
-                reading.refuse(path, index, document, str(issue), fatal=True)
+                reading.refuse(path, index, document, issue)
             if parsed.errors:
                 continue
-            _sort_in(parsed, path, index, document, reading, filters, raw)
-        except (SigmaError, SignatureError, TypeError, AttributeError, ValueError, KeyError) as error:
-            reading.refuse(path, index, document, _told(error), fatal=True)
-    for path, index, rule in raw:
-        _add_rule(rule, filters, path, index, placeholders, reading)
+            if "correlation" in document:
+                reading.correlations.append(_correlation(parsed, path, index))
+            elif "filter" in document:
+                filters.append(parsed)
+            else:
+                raw.append((path, index, document, parsed))
+    for path, index, document, rule in raw:
+        with reading.of(path, index, document):
+            reading.rules.append(_rule(rule, filters, path, index, placeholders))
     return reading
-
-
-def _told(error: Exception) -> str:
-    """Put pySigma's own slips (it trips over shapes it does not expect) in words that a rule's author can use."""
-    if isinstance(error, TypeError | AttributeError | KeyError):
-        return f"a part of the rule has another shape than Sigma gives it ({error})"
-    return error.what if isinstance(error, SignatureError) else str(error)
 
 
 class Reading:
     """Rules, correlations and problems, as they are gathered."""
 
-    def __init__(self) -> None:
+    def __init__(self, placeholders: Placeholders) -> None:
         self.rules: list[Rule] = []
         self.correlations: list[Correlation] = []
         self.problems: list[Problem] = []
+        self._placeholders = placeholders
 
-    def refuse(self, path: str, index: int, document: Document, what: str, *, fatal: bool, hint: str = "") -> None:
+    @contextmanager
+    def of(self, path: str, index: int, document: Document) -> Iterator[None]:
+        """Take what reading a document raises for a problem of that document."""
+        from pyparsing import ParseBaseException
+        from sigma.exceptions import SigmaError
+
+        try:
+            yield
+        except (SigmaError, SignatureError, ParseBaseException, *SLIPS) as error:
+            self.refuse(path, index, document, error)
+
+    def refuse(self, path: str, index: int, document: Document, error: Exception) -> None:
         """Note a problem of one document; `line` is the document's ordinal until its place is looked up."""
         name = str(document.get("name") or document.get("id") or document.get("title") or "")
-        self.problems.append(Problem(name, path, index, what, hint, fatal))
+        hint = error.hint if isinstance(error, SignatureError) else ""
+        where = located(document, error, self._placeholders)
+        self.problems.append(Problem(name, path, index, _told(error), hint, where=where))
+
+
+SLIPS = (TypeError, AttributeError, ValueError, KeyError)
+"""What pySigma raises over shapes that it does not expect."""
+
+
+def _told(error: Exception) -> str:
+    """Put pySigma's own slips in words that a rule's author can use."""
+    if isinstance(error, TypeError | AttributeError | KeyError):
+        return f"a part of the rule has another shape than Sigma gives it ({error})"
+    return error.what if isinstance(error, SignatureError) else str(error)
+
+
+def located(document: Document, error: Exception, placeholders: Placeholders) -> tuple[str | int, ...]:
+    """Find the keys that lead to what an error is about: an item that fails by itself, else a key that it names."""
+    detection = document.get("detection", document.get("filter"))
+    if isinstance(detection, Mapping):
+        parent = "detection" if "detection" in document else "filter"
+        for name, body in detection.items():
+            if name not in ("condition", "rules") and (found := _failing(body, placeholders)) is not None:
+                return (parent, str(name), *found)
+    said = _told(error).lower()
+    if any(word in said for word in ("condition", "expected", "selector", "unbalanced", "aggregation")):
+        return ("correlation" if "correlation" in document else "detection", "condition")
+    inner = document.get("correlation")
+    if isinstance(inner, Mapping) and (key := _named(inner, said)):
+        return ("correlation", key)
+    if "sigma tag " in said:
+        tags = [str(tag) for tag in document.get("tags") or ()]
+        return ("tags", next((n for n, tag in enumerate(tags) if "." not in tag), 0))
+    if "role" in said:
+        return ("pir", "role")
+    return (key,) if (key := _named(document, said)) else ()
+
+
+def _named(keys: Mapping[str, Any], said: str) -> str:
+    words = {"identifier": "id", "log source": "logsource", "rule reference": "rules"}
+    for spoken, key in (*words.items(), *((str(key), str(key)) for key in sorted(keys, key=lambda k: -len(str(k))))):
+        if spoken in said and key in keys:
+            return key
+    return ""
+
+
+def _failing(body: Any, placeholders: Placeholders) -> tuple[str | int, ...] | None:
+    """Find the part of a search identifier that cannot be read by itself; None where all can."""
+    pairs: list[tuple[tuple[str | int, ...], Any]]
+    if isinstance(body, Mapping) and body:
+        pairs = [((str(key),), {key: value}) for key, value in body.items()]
+    elif isinstance(body, list) and any(isinstance(each, Mapping) for each in body):
+        return next(((n, *f) for n, e in enumerate(body) if (f := _failing(e, placeholders)) is not None), None)
+    else:
+        pairs = [((), body)]
+    return next((keys for keys, part in pairs if not _readable(part, placeholders)), None)
+
+
+def _readable(part: Any, placeholders: Placeholders) -> bool:
+    from sigma.exceptions import SigmaError
+    from sigma.rule import SigmaDetection
+
+    try:
+        _detection(SigmaDetection.from_definition(part, None, _policy()), placeholders)
+    except (SigmaError, SignatureError, *SLIPS):
+        return False
+    return True
 
 
 def _parsed(document: Document) -> Any:
@@ -112,45 +186,14 @@ def _policy() -> Any:
     return replace(TrustedPolicy, regex_engine=EitherEngine())
 
 
-def _sort_in(
-    parsed: Any,
-    path: str,
-    index: int,
-    document: Document,
-    reading: Reading,
-    filters: list[SigmaFilter],
-    raw: list[tuple[str, int, SigmaRule]],
-) -> None:
-    if "correlation" in document:
-        reading.correlations.append(_correlation(parsed, path, index))
-    elif "filter" in document:
-        filters.append(parsed)
-    else:
-        raw.append((path, index, parsed))
-
-
-def _add_rule(
-    rule: SigmaRule,
-    filters: list[SigmaFilter],
-    path: str,
-    index: int,
-    placeholders: Placeholders,
-    reading: Reading,
-) -> None:
-    from pyparsing import ParseBaseException
-    from sigma.exceptions import SigmaError
-
-    try:
-        filtered: Any = rule
-        for each in filters:
-            filtered = each.apply_on_rule(filtered)
-        condition = either(tuple(_condition(c, placeholders) for c in filtered.detection.parsed_condition))
-        words = (rule.logsource.category, rule.logsource.product, rule.logsource.service)
-        logsource = Logsource(*(str(word or "").lower() for word in words))
-        reading.rules.append(Rule(header=_header(rule, path, index), logsource=logsource, condition=condition))
-    except (SigmaError, SignatureError, ParseBaseException, TypeError, AttributeError, ValueError, KeyError) as error:
-        shown = {"name": rule.name, "id": rule.id and str(rule.id), "title": rule.title}
-        reading.refuse(path, index, shown, _told(error), fatal=True)
+def _rule(rule: SigmaRule, filters: list[SigmaFilter], path: str, index: int, placeholders: Placeholders) -> Rule:
+    filtered: Any = rule
+    for each in filters:
+        filtered = each.apply_on_rule(filtered)
+    condition = either(tuple(_condition(c, placeholders) for c in filtered.detection.parsed_condition))
+    words = (rule.logsource.category, rule.logsource.product, rule.logsource.service)
+    logsource = Logsource(*(str(word or "").lower() for word in words))
+    return Rule(header=_header(rule, path, index), logsource=logsource, condition=condition)
 
 
 def _header(rule: Any, path: str, index: int) -> Header:
