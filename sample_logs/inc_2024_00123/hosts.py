@@ -174,7 +174,8 @@ def database(requests: list[Request]) -> Lines:
     for request in requests:
         if request.path.startswith("/catalog/search") and dice.chance(1.5):
             duration = f"{request.millis - 8}.{dice.below(1000):03} ms"
-            text = f"[{2300 + dice.below(9)}] catalog@shop LOG:  duration: {duration}  {_QUERY} /* request {request.rid} */"
+            query = f"{_QUERY} /* request {request.rid} */"
+            text = f"[{2300 + dice.below(9)}] catalog@shop LOG:  duration: {duration}  {query}"
             made.append((request.at - 5, text))
     for pid in range(2210, 2218):
         made.append(
