@@ -15,6 +15,7 @@ from pirtimeline.parsing import pieces, structured, structures
 from pirtimeline.parsing.envelopes import opened, read
 from pirtimeline.parsing.framing import REJECT, Framed, frame
 from pirtimeline.parsing.lines import UTF8, Offsets, lines_of, slices
+from pirtimeline.parsing.overlooked import FEW, overlooked, suspects
 from pirtimeline.parsing.plan import FormatUse, SourcePlan
 from pirtimeline.parsing.splitting import Block, first_event
 from pirtimeline.schema import STRUCTURE, UNRECOGNISED
@@ -78,6 +79,11 @@ def parse_many(
     lines = lines_of(joined, encoding, newline)
     at = np.searchsorted(lines.offsets, bases[:-1]) if breaks else np.zeros(1, np.int64)
     framed = frame(lines, [use.format for use in uses], at)
+    if len(blocks) > 1 and len(suspects(framed)) >= FEW:  # each block is asked for itself, whatever stands beside it
+        return _numbered([parse_many([block], uses, encoding=encoding, newline=newline) for block in blocks])
+    if len(blocks) == 1 and (further := [FormatUse(one) for one in overlooked(framed)]):
+        uses = [*uses, *further]
+        framed = frame(lines, [use.format for use in uses], at)
     place = framed.table(last=last)
     alone = place.with_columns(pl.lit(0, pl.UInt32).alias("_block"))
     place = _unjoined(place, bases, at, closed) if breaks else alone

@@ -61,6 +61,16 @@ def find_stamps(lines: pl.DataFrame) -> pl.DataFrame:
     return _one_shape_a_mould(found.drop("place")).sort("at", "full", descending=[False, True])
 
 
+def at_head(text: pl.Series) -> pl.Series:
+    """Tell which lines begin with what could be a stamp with a day, in a bracket or not: a fast look, no proof.
+
+    Example:
+        >>> at_head(pl.Series(["[2024-04-21 12:00:00] up", "at 2024-04-21 12:00:00"])).to_list()
+        [True, False]
+    """
+    return text.str.contains(rf"^[\[(<\"]?(?:{_FULL})")
+
+
 def _search(lines: pl.DataFrame, known: Sequence[Shape], coarse: str, *, full: bool) -> Iterator[pl.DataFrame]:
     """Look for the first place in each line where a shape stands; where the coarse look erred, look further on."""
     here = lines.select(
