@@ -3,7 +3,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from evidence_scenes import console, incident, write
+from evidence_scenes import access, console, incident, write
 
 from pirtimeline import Case, CaseError, Settings, SourceError, build
 from pirtimeline.ingest import ingest
@@ -158,3 +158,11 @@ def test_part_is_read_as_it_stands_by_other_readers(case: Case) -> None:
 def test_custody_names_what_was_handed_over_and_nothing_of_this_machine(case: Case, folder: Path) -> None:
     assert [one["path"] for one in case.custody["arguments"]] == ["."]
     assert str(folder) not in json.dumps([case.custody, case.plan, case.sources, case.report])
+
+
+def test_failures_without_an_outage_are_not_denied(tmp_path: Path) -> None:
+    write(tmp_path / "evidence", {"web1/access.log": access(0)})
+    build(tmp_path / "case", Settings(evidence=(str(tmp_path / "evidence"),)))
+    failed = Case(tmp_path / "case").report["impact"]["failed_requests"]
+    assert failed["value"] is None
+    assert failed["reason"] == "20 requests failed, but no outage stands out among them"

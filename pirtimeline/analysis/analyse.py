@@ -181,7 +181,8 @@ def _baseline(found: incidents.Incident) -> Value:
 def _impact(found: incidents.Incident, moments: dict[str, Moment], covered: dict[str, Any]) -> dict[str, Value]:
     during = when.span_of(moments, covered["last"])
     if found.outage is None or during is None or found.outage.kind == "errors":
-        reason = "no request log shows failed requests"
+        spread = f"{found.failed.height} requests failed, but no outage stands out among them"
+        reason = spread if found.failed.height else "no request log shows failed requests"
         names = ("failed_requests", "failed_ratio", "clients_affected", "downtime_seconds")
         return {name: Value(value=None, reason=reason) for name in names}
     return impact(found.answered, found.failed, during=during, bins=found.bins, found=found.outage, every=found.every)

@@ -48,7 +48,7 @@ def impact(
     total, aborted = _totals(answered, during)
     share = inside.height / total if total else None
     extra = inside.height - found.calm.share * total
-    streams = ", ".join(sorted(set(inside["host_name"].drop_nulls()))) or "no host"
+    streams = ", ".join(sorted(set(inside["host_name"].drop_nulls()))) or "a host without a name"
     return {
         "failed_requests": Value(
             value=inside.height,
