@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -129,3 +130,23 @@ def test_copies_are_counted_once(rules: Rules) -> None:
     events = table(["java.lang.OutOfMemoryError: Java heap space"] * 3)
     copies = pl.LazyFrame({"event_id": ["000000000002:0"], "copy_of": ["000000000000:0"]})
     assert signatures.match(events, rules, copies=copies).findings["count"].to_list() == [2]
+
+
+def test_correlations_of_the_catalogue_fire_on_what_they_are_about(rules: Rules) -> None:
+    def login(second: int, user: str, ip: str, word: str = "Failed password") -> dict[str, Any]:
+        said = f"{word} for {user} from {ip} port 50112 ssh2"
+        at = datetime(2024, 3, 4, tzinfo=UTC) + timedelta(seconds=second)
+        return {"parser": "sshd_session", "message": said, "source_ip": ip, "user_name": user, "timestamp": at}
+
+    tries = [login(n * 10, "root", "203.0.113.7") for n in range(6)]
+    within = login(100, "root", "203.0.113.7", "Accepted password")
+    spray = [login(n * 40, f"user{n}", "203.0.113.8") for n in range(10)]
+    quiet = [login(n * 600, "ann", "203.0.113.9") for n in range(8)]
+    found = signatures.match(table([*tries, within, *spray, *quiet]), rules).findings
+    seen = {(row["signature_id"], row["count"]) for row in found.to_dicts() if row["signature_id"] not in BASES}
+    assert seen == {("sec.bruteforce", 6), ("sec.login_after_failures", 7), ("sec.password_spray", 10)}
+    assert {"sec.ssh_failed", "sec.ssh_ok"} <= set(found["signature_id"])
+    assert {each.header.signature_id for each in rules.correlations} >= {"sec.fw_deny_burst", "systemd.restart_loop"}
+
+
+BASES = {"sec.ssh_failed", "sec.ssh_ok"}
