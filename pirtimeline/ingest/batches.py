@@ -201,10 +201,12 @@ def _settled(
 ) -> Iterator[tuple[int, int, pl.DataFrame]]:
     """Read blocks on the pool and settle them in order, each with a look at the next: offset, size and rows of each."""
     ongoing = Ongoing()
+    told = None
     read = _in_order(blocks(stream, task.plan), task.plan, installed, pool, ahead)
     for (block, table), following in _with_next(read):
-        told = turns(following[1]) if following else None
-        rows, ongoing = finish(table, task.plan, ongoing, offset=block.offset, following=told)
+        behind = turns(following[1]) if following else None
+        rows, ongoing = finish(table, task.plan, ongoing, offset=block.offset, told=told, following=behind)
+        told = behind
         yield block.offset, len(block.data), rows
 
 

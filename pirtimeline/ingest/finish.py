@@ -29,7 +29,13 @@ class Ongoing:
 
 
 def finish(
-    table: pl.DataFrame, plan: SourcePlan, ongoing: Ongoing, *, offset: int, following: Turns | None = None
+    table: pl.DataFrame,
+    plan: SourcePlan,
+    ongoing: Ongoing,
+    *,
+    offset: int,
+    told: Turns | None = None,
+    following: Turns | None = None,
 ) -> tuple[pl.DataFrame, Ongoing]:
     """Settle a block's rows.
 
@@ -38,6 +44,7 @@ def finish(
         plan: the source's plan.
         ongoing: what the block before left, `Ongoing()` for a source's first.
         offset: the block's first byte in the source.
+        told: what this block tells of its times, where that is known already.
         following: what the next block tells of its times, where there is one.
 
     Returns:
@@ -48,7 +55,7 @@ def finish(
     piece = placed["_piece_of"].is_not_null()
     whole = placed.filter(~piece) if piece.any() else placed
     timed = _timed(whole)
-    told = clock.summarise(timed)
+    told = clock.summarise(timed) if told is None else told
     settled, _ = clock.settle(timed, plan.rule, carry_of(ongoing.past, told, following, plan))
     settled, observed = _observed(settled, plan, ongoing.observed)
     last = settled.filter(pl.col("parser") != STRUCTURE).tail(1)

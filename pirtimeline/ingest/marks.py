@@ -44,36 +44,39 @@ def tallies(rows: pl.DataFrame) -> dict[str, dict[str, Any]]:
         Source id -> `parsers`, `events`, `rejects`, `rejected_bytes`, `first_timestamp`, `last_timestamp`, `lines`,
         `time_bases` (of the dated events).
     """
-    event = pl.col("continues").is_null() & (pl.col("parser") != STRUCTURE)
-    reject = event & (pl.col("parser") == UNRECOGNISED)
-    by_source = rows.group_by("source_id").agg(
-        events=event.sum(),
-        rejects=reject.sum(),
-        rejected_bytes=pl.col("byte_length").cast(pl.Int64).filter(pl.col("parser") == UNRECOGNISED).sum(),
+    piece = pl.col("continues").is_not_null().alias("piece")
+    kinds = rows.group_by("source_id", "parser", "time_basis", piece).agg(
+        count=pl.len().cast(pl.Int64),
+        bytes=pl.col("byte_length").cast(pl.Int64).sum(),
         lines=pl.col("line_count").cast(pl.Int64).sum(),
-        first_timestamp=pl.col("timestamp").filter(event).min(),
-        last_timestamp=pl.col("timestamp").filter(event).max(),
+        first=pl.col("timestamp").min(),
+        last=pl.col("timestamp").max(),
     )
-    parsers = _counts(rows.filter(event), "parser")
-    bases = _counts(rows.filter(event & pl.col("timestamp").is_not_null()), "time_basis")
+    ordered = kinds.with_columns(pl.col("time_basis").cast(pl.String)).sort(
+        "source_id", "parser", "time_basis", "piece"
+    )
+    return {str(key): _tally(table) for (key,), table in ordered.partition_by("source_id", as_dict=True).items()}
+
+
+def _tally(kinds: pl.DataFrame) -> dict[str, Any]:
+    """Add up the kinds of rows of one source."""
+    events = kinds.filter(~pl.col("piece") & (pl.col("parser") != STRUCTURE))
+    rejects = kinds.filter(pl.col("parser") == UNRECOGNISED)
     return {
-        row["source_id"]: {
-            "parsers": parsers.get(row["source_id"], {}),
-            **{key: row[key] for key in ("events", "rejects", "rejected_bytes", "lines")},
-            "first_timestamp": stamp(row["first_timestamp"]),
-            "last_timestamp": stamp(row["last_timestamp"]),
-            "time_bases": bases.get(row["source_id"], {}),
-        }
-        for row in by_source.iter_rows(named=True)
+        "parsers": _counts(events, "parser"),
+        "events": events["count"].sum(),
+        "rejects": rejects.filter(~pl.col("piece"))["count"].sum(),
+        "rejected_bytes": rejects["bytes"].sum(),
+        "lines": kinds["lines"].sum(),
+        "first_timestamp": stamp(events["first"].min()),  # type: ignore[arg-type]  # a Datetime column's least is one
+        "last_timestamp": stamp(events["last"].max()),  # type: ignore[arg-type]
+        "time_bases": _counts(events.filter(pl.col("first").is_not_null()), "time_basis"),
     }
 
 
-def _counts(rows: pl.DataFrame, column: str) -> dict[str, dict[str, int]]:
-    counted = rows.group_by("source_id", pl.col(column).cast(pl.String)).len().sort("source_id", column)
-    found: dict[str, dict[str, int]] = {}
-    for source_id, name, count in counted.iter_rows():
-        found.setdefault(source_id, {})[name] = count
-    return found
+def _counts(kinds: pl.DataFrame, column: str) -> dict[str, int]:
+    counted = kinds.group_by(column).agg(pl.col("count").sum()).sort(column)
+    return dict(counted.iter_rows())
 
 
 def added(one: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

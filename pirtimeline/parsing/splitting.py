@@ -51,10 +51,10 @@ def blocks(stream: Readable, plan: SourcePlan) -> Iterator[Block]:
     offset, held, within = 0, b"", False
     boundary = BLOCK
     while True:
-        held += _read(stream, boundary + BLOCK - offset - len(held))
+        held += _read(stream, boundary + LOOK - offset - len(held))
         if offset + len(held) <= boundary:
             break
-        cut = first_event(held, boundary - offset, plan)
+        held, cut = _look_ahead(stream, held, boundary - offset, plan)
         at = cut if cut is not None else _forced(held, plan)
         yield Block(offset, held[:at], within, last=False)
         within = cut is None
@@ -62,6 +62,19 @@ def blocks(stream: Readable, plan: SourcePlan) -> Iterator[Block]:
         boundary = max(boundary + BLOCK, (offset // BLOCK + 1) * BLOCK)
     if held or not offset:
         yield Block(offset, held, within)
+
+
+def _look_ahead(stream: Readable, held: bytes, start: int, plan: SourcePlan) -> tuple[bytes, int | None]:
+    """Read on until an event begins at or after a place, at most a block: what is held then, and where it begins."""
+    while True:
+        ended = held[: held.rfind("\n".encode(plan.encoding)) + 1] if plan.newline == "lf" else held
+        cut = first_event(ended if len(ended) > start else held, start, plan)
+        if cut is not None or len(held) >= start + BLOCK:
+            return held, cut
+        more = _read(stream, LOOK)
+        if not more:
+            return held, first_event(held, start, plan)
+        held += more
 
 
 def _read(stream: Readable, count: int) -> bytes:
