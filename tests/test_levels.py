@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pirtimeline.parsing.levels import (
     LEVEL_WORDS,
     find_level,
+    found_levels,
     otel_severity,
     pino_severity,
     severity,
@@ -93,6 +94,7 @@ def test_numbers_outside_their_scale_are_unknown(number: int) -> None:
         ("node-7 |WARN | low disk", "WARN"),
         ("[core:error] AH00035", "error"),
         ("warning: deprecated", "warning"),
+        ("org.example.Cache turn\nAVERTISSEMENT: low", "AVERTISSEMENT"),
     ],
 )
 def test_a_level_is_found_where_it_is_unmistakable(message: str, word: str) -> None:
@@ -107,8 +109,18 @@ def test_a_level_is_found_where_it_is_unmistakable(message: str, word: str) -> N
         "no warnings were raised by the fatal blow",
         "user info page opened",
         "Errors in the order were fixed",
+        '"TRACE / HTTP/1.1" 405 0',
+        "the answer was <error>1</error>",
         "",
     ],
 )
 def test_a_level_in_a_sentence_is_none(message: str) -> None:
     assert found_in(message) is None
+
+
+@given(st.lists(st.sampled_from(["ERROR: down", "all is well", "[warn] low", None, "a\nINFO: b"])))
+def test_looking_at_few_rows_finds_what_looking_at_all_does(messages: list[str | None]) -> None:
+    series = pl.Series("message", messages, dtype=pl.String)
+    assert (
+        found_levels(series).to_list() == series.to_frame().select(find_level(pl.col("message"))).to_series().to_list()
+    )

@@ -69,14 +69,19 @@ _PLACES = (
     r'(?:^|[\s,;{\[(|])["\']?(?:log[._-]?)?(?:level|lvl|severity|loglevel|levelname)["\']?\s*[=:]\s*["\']?'
     rf"((?i:{_SPOKEN}|severe|verbose|information|informational))\b",
     # ERROR: or [error] or <Warning> first of all
-    rf"^[\s\W]{{0,8}}({_LOUD})\b",
+    rf"^[\s\[\](){{}}<>|*#=-]{{0,8}}({_LOUD})\b",
     rf"^\s*[\[<(]((?i:{_SPOKEN}))[\])>]",
     rf"^\s*((?i:{_SPOKEN}|severe))\s?:\s",
     # [ERROR], |WARN| or [core:error] a little later
-    rf"^.{{0,120}}?[\[<|]\s?(?:[a-z_]+:)?({_LOUD}|{_SPOKEN})\s{{0,5}}[\]>|]",
+    rf"^.{{0,120}}?[\[|]\s?(?:[a-z_]+:)?({_LOUD}|{_SPOKEN})\s{{0,5}}[\]|]",
     # a shouted word between two fields near the start
     rf"^.{{0,60}}?(?:\s|[\])|-])({_LOUD})\s?(?::\s|\s-\s|\s\[|\s+\|)",
+    # java.util.logging's second line, in the languages that Java speaks
+    r"^[^\n]{1,300}\n((?i:"
+    + "|".join(sorted((one for one in LEVEL_WORDS if len(one) > 2), key=len)[::-1])
+    + r"))\s?: ",
 )
+_NEEDLES = (*_SPOKEN.split("|"), "severe", "verbose", "information", "fine")
 
 
 def severity(text: pl.Expr) -> pl.Expr:
@@ -138,3 +143,18 @@ def find_level(message: pl.Expr) -> pl.Expr:
     """
     first = message.str.head(400)
     return pl.coalesce([first.str.extract(place, 1) for place in _PLACES])
+
+
+def found_levels(messages: pl.Series) -> pl.Series:
+    """Find the level words of messages as `find_level` does, looking closely only at those that hold such a word.
+
+    Example:
+        >>> found_levels(pl.Series(["ERROR: no route", "all is well", None])).to_list()
+        ['ERROR', None, None]
+    """
+    first = messages.rename("message").str.head(400)
+    held = first.str.contains_any(list(_NEEDLES), ascii_case_insensitive=True) | first.str.contains("\n", literal=True)
+    rows = held.fill_null(False).arg_true()
+    found = first.gather(rows).to_frame().select(find_level(pl.col("message"))).to_series()
+    every = pl.DataFrame({"at": pl.int_range(len(first), eager=True, dtype=pl.UInt32)})
+    return every.join(pl.DataFrame({"at": rows, "word": found}), on="at", how="left", maintain_order="left")["word"]
