@@ -29,7 +29,17 @@ TEXT = st.lists(LETTERS, max_size=5).map("".join)
 WILD = st.lists(LETTERS | st.sampled_from(["*", "?", "\\*", "\\?", "\\\\", "\\\\*"]), max_size=5).map("".join)
 NUMBER = st.integers(-3, 12) | st.sampled_from([1.5, 10.0, -0.5])
 ADDRESS = st.sampled_from(
-    ["192.0.2.1", "192.0.2.200", "198.51.100.9", "::ffff:192.0.2.7", "2001:db8::1", "2001:db8:1::5", "-", "1.2.3", ""]
+    [
+        "192.0.2.1",
+        "192.0.2.200",
+        "198.51.100.9",
+        "::ffff:192.0.2.7",
+        "2001:db8::1",
+        "2001:db8:1::5",
+        "192.0.2.256",
+        "-",
+        "",
+    ]
 )
 NETWORK = st.sampled_from(["192.0.2.0/25", "198.51.100.0/24", "0.0.0.0/0", "2001:db8::/48", "::/0", "192.0.2.1/32"])
 TIME = st.sampled_from(
@@ -174,3 +184,77 @@ def differences(detections: list[dict[str, Any]], events: list[dict[str, Any]], 
 @given(st.lists(DETECTION, min_size=10, max_size=30), st.lists(EVENT, min_size=10, max_size=30))
 def test_engine_agrees_with_naive_reading(detections: list[dict[str, Any]], events: list[dict[str, Any]]) -> None:
     assert not differences(detections, events)
+
+
+TRUTH: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
+    ({"f": "a*"}, {"f": "A\nb"}, True),
+    ({"f": "a?"}, {"f": "a"}, False),
+    ({"f": "a\\*"}, {"f": "a*"}, True),
+    ({"f": "a\\*"}, {"f": "ab"}, False),
+    ({"f": ""}, {"f": ""}, True),
+    ({"f": ""}, {}, False),
+    ({"f": None}, {}, True),
+    ({"f": None}, {"f": ""}, False),
+    ({"f|exists": True}, {"f": ""}, True),
+    ({"f|exists": False}, {}, True),
+    ({"f|neq": "a"}, {"f": "b"}, True),
+    ({"f|neq": "a"}, {}, False),
+    ({"f|cased": "A"}, {"f": "a"}, False),
+    ({"f|contains": "ÉCOLE"}, {"f": "l'école"}, True),
+    ({"f|endswith": "ΟΔΟΣ"}, {"f": "μεγάλη οδος"}, True),
+    ({"f|contains|all": ["a", "b"]}, {"f": "ba"}, True),
+    ({"f|contains|all": ["a", "b"]}, {"f": "a"}, False),
+    ({"f|re": "^a.b$"}, {"f": "a\nb"}, False),
+    ({"f|re|s": "^a.b$"}, {"f": "a\nb"}, True),
+    ({"f|re|m": "^b"}, {"f": "a\nb"}, True),
+    ({"f|re": "b$"}, {"f": "ab\n"}, True),
+    ({"f|re": "A"}, {"f": "a"}, False),
+    ({"f|re|i": "A"}, {"f": "a"}, True),
+    ({"f|gt": 1}, {"f": "nan"}, False),
+    ({"f|gt": 1}, {"f": "inf"}, False),
+    ({"f|gte": 2}, {"f": "2.0"}, True),
+    ({"f|lt": 2}, {"n": 1}, False),
+    ({"f": 10}, {"f": "010"}, True),
+    ({"f": 10}, {"f": "10a"}, False),
+    ({"n": "10"}, {"n": 10}, True),
+    ({"ip|cidr": "0.0.0.0/0"}, {"ip": "192.0.2.256"}, False),
+    ({"ip|cidr": "192.0.2.0/24"}, {"ip": "192.0.2.255"}, True),
+    ({"ip|cidr": "192.0.2.0/24"}, {"ip": "192.0.3.0"}, False),
+    ({"ip|cidr": "2001:db8::/32"}, {"ip": "2001:DB8:0::1"}, True),
+    ({"f|windash|contains": " -enc"}, {"f": "x /ENC"}, True),
+    ({"f|windash|contains": " -enc"}, {"f": "x –enc"}, True),
+    ({"f|base64": "abc"}, {"f": "YWJj"}, True),
+    ({"f|wide|base64offset|contains": "ab"}, {"f": "xxQBiAxx"}, False),
+    ({"f|base64offset|contains": "foobar"}, {"f": "eHhmb29iYXJ4"}, True),
+    ({"f|fieldref": "g"}, {"f": "A", "g": "a"}, True),
+    ({"f|fieldref": "g"}, {"f": "A"}, False),
+    ({"f|fieldref|endswith": "g"}, {"f": "xA", "g": "a"}, True),
+    ({"t|hour": 5}, {"t": "2024-03-04T05:06:07+02:00"}, True),
+    ({"t|week": 1}, {"t": "2024-12-30 23:59:00"}, True),
+    ({"t|month|gte": 3}, {"t": "2024-03-04"}, True),
+    ({"t|minute": 0}, {"t": "2024-03-04"}, False),
+    ({"f|contains|expand": "%who%"}, {"f": "xÉty"}, True),
+    ({"e": 3}, {"e": 3}, True),
+    ({"e|exists": False}, {"f": "x"}, True),
+    ({"b": True}, {"b": True}, True),
+    ({"b": "true"}, {"b": True}, True),
+]
+
+
+def test_truth_table_holds() -> None:
+    for selection, event, expected in TRUTH:
+        detection = {"sel_a": selection, "condition": "sel_a"}
+        hits = (
+            match(table([event, {"g": "y", "message": "z"}]).lazy(), compiled([detection])).hits["event_id"].to_list()
+        )
+        assert ("000000000000:0" in hits) is expected, (selection, event)
+        assert naive.matches({"detection": detection}, event, "", PLACEHOLDERS) is expected, (selection, event)
+
+
+def test_every_operator_stands_in_the_truth_table() -> None:
+    from pirtimeline.signatures.condition import OPERATORS, tests
+
+    rules = compiled([{"a": selection, "condition": "a"} for selection, _, _ in TRUTH])
+    used = {test.operator for rule in rules.rules for test in tests(rule.condition)}
+    missing = set(OPERATORS) - used - {"slow", "day", "year", "lte", "fieldref_startswith", "fieldref_contains"}
+    assert not missing
