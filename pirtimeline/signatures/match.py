@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 import polars as pl
 
-from pirtimeline.schema import FINDING_COLUMNS, UTC
+from pirtimeline.schema import EVENT_COLUMNS, FINDING_COLUMNS, UTC
 from pirtimeline.signatures.correlate import correlated, fields_of
 from pirtimeline.signatures.findings import findings
 from pirtimeline.signatures.frames import TEXT, Prepared
@@ -73,7 +73,9 @@ def match(
         >>> match(events, load()).hits["signature_id"].to_list()
         ['jvm.oom.heap']
     """
-    raw = _hits(sources(events, own or {}, copies), rules, batch)
+    groups = scopes(rules.rules, rules.maps)
+    extras = fields_of(rules.correlations)
+    raw = _hits(sources(events, asked_for(own or {}, groups, extras), copies), groups, extras, batch)
     correlations = correlated(raw, rules)
     keyed = _output(raw, rules).with_columns(key=pl.lit(None, dtype=pl.String))
     hits = _preceded(pl.concat([keyed, *correlations], how="diagonal"), rules.headers())
@@ -91,13 +93,26 @@ def sources(
         yield frame if copies is None else frame.join(copies.select("event_id"), on="event_id", how="anti")
 
 
-def _hits(sources: Iterable[pl.LazyFrame], rules: Rules, batch: int) -> pl.DataFrame:
+def asked_for(
+    own: Mapping[str, pl.LazyFrame], groups: Iterable[Scope], extras: Mapping[str, frozenset[str]]
+) -> dict[str, pl.LazyFrame]:
+    """Keep the parsers of which some rule may look at a column of their own; the others need no pass of their own."""
+    kept: dict[str, pl.LazyFrame] = {}
+    for parser, frame in own.items():
+        columns = frame.collect_schema().names()
+        looked = {c for scope in groups if scope.binding.reads(parser) for c in needed(scope, columns, extras)}
+        if looked - set(EVENT_COLUMNS) - {"parser", "event_id"}:
+            kept[parser] = frame
+    return kept
+
+
+def _hits(
+    frames: Iterable[pl.LazyFrame], groups: list[Scope], extras: Mapping[str, frozenset[str]], batch: int
+) -> pl.DataFrame:
     """Collect every match of every rule, with the fields that correlations ask for."""
-    groups = scopes(rules.rules, rules.maps)
-    extras = fields_of(rules.correlations)
     parts: list[pl.DataFrame] = []
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        for source in sources:
+        for source in frames:
             frame = complete(source)
             known = frame.collect_schema().names()
             asked = {column for scope in groups for column in needed(scope, known, extras)}
