@@ -83,14 +83,14 @@ def literals(pattern: str, flags: str = "") -> Literals | None:
 
     Example:
         >>> sorted(literals(r"^(?:Dumping heap to|Heap dump file) \\S+") or [])
-        ['dumping heap to', 'heap dump file']
+        ['dumping heap to ', 'heap dump file ']
         >>> literals(r"\\d+") is None
         True
     """
     if "x" in flags or "(?x" in pattern:
         return None
     try:
-        found, at = _alternatives(pattern, 0)
+        found, _, at = _alternatives(pattern, 0)
     except (IndexError, ValueError):
         return None
     return found if at == len(pattern) else None
@@ -102,36 +102,46 @@ def longest(candidates: list[Literals]) -> Literals | None:
     return max(usable, key=lambda c: (min(map(len, c)), -len(c))) if usable else None
 
 
-def _alternatives(pattern: str, at: int) -> tuple[Literals | None, int]:
+Spellings = tuple[str, ...] | None
+"""All texts that a part of a pattern matches, where they are few and plain."""
+
+
+def _alternatives(pattern: str, at: int) -> tuple[Literals | None, Spellings, int]:
     """Read `a|b|c` up to a closing parenthesis or the end: each branch must have its literals."""
     branches: list[Literals | None] = []
+    spelled: list[Spellings] = []
     while True:
-        found, at = _sequence(pattern, at)
+        found, spellings, at = _sequence(pattern, at)
         branches.append(found)
+        spelled.append(spellings)
         if at >= len(pattern) or pattern[at] != "|":
             break
         at += 1
     known = [b for b in branches if b is not None]
-    return (frozenset().union(*known) if len(known) == len(branches) else None), at
+    plain = [s for s in spelled if s is not None]
+    texts = tuple(dict.fromkeys(text for each in plain for text in each)) if len(plain) == len(spelled) else None
+    return (frozenset().union(*known) if len(known) == len(branches) else None), texts, at
 
 
-def _sequence(pattern: str, at: int) -> tuple[Literals | None, int]:
+def _sequence(pattern: str, at: int) -> tuple[Literals | None, Spellings, int]:
     """Read one branch: runs of literal characters (with few variants), groups, classes, quantifiers."""
     found: list[Literals] = []
     run: list[str] = [""]
+    plain = True
     while at < len(pattern) and pattern[at] not in "|)":
         atom, group, at = _atom(pattern, at)
         least, once, at = _quantifier(pattern, at)
-        if atom is not None and once and len(run) * len(atom) <= MAX_VARIANTS:
+        fits = atom is not None and len(run) * len(atom) <= MAX_VARIANTS
+        if fits and least and atom is not None:
             run = [a + b for a, b in product(run, atom)]
-            continue
-        if atom is not None and least and len(run) * len(atom) <= MAX_VARIANTS:
-            run = [a + b for a, b in product(run, atom)]
+            if once:
+                continue
+        plain = False
         found.append(frozenset(run))
         run = [""]
         if group and least:
             found.append(group)
-    return longest([*found, frozenset(run)]), at
+    return longest([*found, frozenset(run)]), (tuple(run) if plain else None), at
 
 
 CLASSES = frozenset("dDwWsSbBAzZpP")
@@ -183,10 +193,10 @@ def _group(pattern: str, at: int) -> tuple[tuple[str, ...] | None, Literals | No
             if pattern[stop] == ")":
                 return ("",), None, stop + 1
             inner = stop + 1
-    found, end = _alternatives(pattern, inner)
+    found, spellings, end = _alternatives(pattern, inner)
     if pattern[end] != ")":
         raise ValueError(pattern)
-    return None, (found if demands else None), end + 1
+    return (spellings if demands else None), (found if demands else None), end + 1
 
 
 def _quantifier(pattern: str, at: int) -> tuple[bool, bool, int]:

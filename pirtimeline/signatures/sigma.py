@@ -167,6 +167,7 @@ def _parsed(document: Document) -> Any:
 def _policy() -> Any:
     """Let every pattern pass that Python or Rust can run; which one does is settled when the rule is compiled."""
     import re
+    import warnings
     from dataclasses import replace
 
     from sigma.policy.profiles import TrustedPolicy
@@ -177,7 +178,9 @@ def _policy() -> Any:
 
         def compile(self, pattern: str, flags: int = 0) -> Any:
             try:
-                return re.compile(pattern, flags)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", FutureWarning)
+                    return re.compile(pattern, flags)
             except re.error:
                 if to_rust(pattern) is None:
                     raise
