@@ -222,9 +222,10 @@ def _format(row: Mapping[str, Any]) -> Format:
     written = dict(zip(row["mould"], row["stamp"], strict=True))
     stamp = _stamp_regex(written, row["shape"])
     prefixes = headers.before_stamp(row["before_parts"])
+    lettered = frozenset(["severity_text"]) if stamp.startswith(moulds.LETTER) else frozenset[str]()
     counts = dict(zip(row["after_parts"], row["len"], strict=True))
     few = row["firsts"] < 3 or row["few"] <= max(2, row["firsts"] * 0.2)
-    found = headers.headers(counts, few_firsts=few, taken=prefixes[0].columns)
+    found = headers.headers(counts, few_firsts=few, taken=prefixes[0].columns | lettered)
     usual = max(counts, key=lambda one: counts[one])
     told = sum(counts.values()) - sum(found.values())
     found[Header((), patterns.closing(usual))] = told

@@ -22,6 +22,12 @@ MOST_HEADERS = 4
 SKIP = "-"
 """The role of a part that says nothing: the key of the stamp, an access log's unused field."""
 
+_LEVEL_ROLES = {
+    "U": "logger_name severity_text",
+    "Y": "logger_name severity_text",
+    "y": "thread_name severity_text",
+    "z": "event_code severity_text__pri",
+}
 _FEW = 0.04
 OPEN, CLOSE = "[(<", "])>"
 _SEPARATED = re.compile(r"\s+-+\s|\s?:\s|:$|\s*\||\s--")
@@ -134,18 +140,27 @@ def _header(parts: tuple[Part, ...], tail: str, seen: _Places, *, few_firsts: bo
             if open_ or at == level
             else ""
         )
-        if at > 0 and part.gap == "" and role and not (part.bracket or part.kind in "TUEc" or at == level):
+        if at > 0 and part.gap == "" and role and not (part.bracket or part.kind in "TtUEcy" or at == level):
             role = ""
-        role = "" if any(column in used for column in role.split() if column != SKIP) else role
+        role = "" if any(column.partition("__")[0] in used for column in role.split() if column != SKIP) else role
         open_ = open_ and bool(role)
-        used.update(role.split())
+        used.update(column.partition("__")[0] for column in role.split())
         found.append((part, role))
         if not open_ and at >= level:
             break
     while found and not found[-1][1]:
         found.pop()
+    found = _numbered_threads(found)
     rest = parts[len(found)].gap if len(found) < len(parts) else tail
     return Header(tuple(found), rest)
+
+
+def _numbered_threads(found: list[tuple[Part, str]]) -> list[tuple[Part, str]]:
+    """Take `[7]` before a level and a logger for a thread, as log4net writes it; alone it is a process."""
+    roles = [role for _, role in found]
+    if "logger_name" not in roles or any("thread_name" in role for role in roles):
+        return found
+    return [(part, "thread_name" if role == "process_pid" and part.bracket == "[" else role) for part, role in found]
 
 
 def _level_place(parts: tuple[Part, ...], seen: _Places) -> int:
@@ -154,7 +169,7 @@ def _level_place(parts: tuple[Part, ...], seen: _Places) -> int:
         after = parts[at + 1].gap if at + 1 < len(parts) else " "
         if part.kind in "QX":
             return -1
-        if part.kind in "UY" or (part.kind in "LMl" and part.bracket):
+        if part.kind in "UYyz" or (part.kind in "LMl" and part.bracket):
             return at
         if part.kind == "i" and part.bracket == "[" and at < 4:
             return at
@@ -197,11 +212,15 @@ def _role(
     before_level = level > at >= level - 2
     past_level = any("severity_text" in role or "thread_name" in role for _, role in found)
     if at == level:
-        return "logger_name severity_text" if part.kind in "UY" else "severity_text"
+        return _LEVEL_ROLES.get(part.kind, "severity_text")
     if part.kind in "LM" and "severity_text" in taken and at <= 2:
         return SKIP
     if part.kind == "E":
         return "process_pid thread_name"
+    if part.kind == "t" and past_level:
+        return "thread_name"
+    if part.gap == "/" and at == level + 1 > 0 and after.startswith("]"):
+        return "process_name"  # Celery's `INFO/MainProcess]`
     if part.kind == "c":
         return "source_ip"
     if part.kind == "T" or (part.bracket == "[" and part.kind in "wCDN" and seen.share(at, "T", "[") >= 0.3):
@@ -221,6 +240,8 @@ def _role(
             return "host_name"
     if part.kind in "wD" and at == 1 and few_firsts and found[0][1] == "host_name" and _names_process(parts, 1):
         return "process_name"
+    if level > at and part.kind in "wDC" and part.gap.strip() in ("-", "|") and _SEPARATED.match(after):
+        return "logger_name"
     return _logger_role(part, at, after, seen, past_level=past_level)
 
 
@@ -238,6 +259,8 @@ def _number_role(parts: tuple[Part, ...], at: int, after: str, level: int, seen:
         return "process_pid"  # nginx's `[error] 71#0: `
     if part.gap == "#" and at == level + 2 and after.startswith(":"):
         return "thread_name"
+    if at == 0 and len(parts) > 1 and parts[1].kind == "F" and (parts[2].gap if len(parts) > 2 else "").startswith("]"):
+        return "process_pid"  # glog's `I0421 12:33:04.123456 71 cache.cc:12] `
     beside_level = level > at >= level - 2 or (at == level + 1 and after.strip().startswith("--"))
     if not (beside_level or (part.bracket == "[" and at <= 1)):
         return ""
@@ -250,7 +273,7 @@ def _logger_role(part: Part, at: int, after: str, seen: _Places, *, past_level: 
     ends = _SEPARATED.match(after) is not None
     if part.kind == "C" and not part.bracket and (past_level or ends):
         return "logger_name"
-    if part.kind == "C" and part.bracket == "[":
+    if part.bracket == "[" and (part.kind == "C" or (part.kind == "D" and past_level)):
         return "logger_name"
     if (
         part.kind in "wDJC"
@@ -315,7 +338,8 @@ def _roles_before(parts: Sequence[Part], tail: str) -> list[str]:
 
 
 def _role_before(part: Part, at: int, after: str) -> str:
-    if part.kind in "LMl" or (part.kind == "i" and (part.bracket or after.startswith((",", "|", "/", ":")))):
+    marked = part.bracket or after.startswith((",", "|", "/", ":")) or (at == 0 and after.strip() == "[")
+    if part.kind in "LMl" or (part.kind == "i" and marked):
         return "severity_text"
     if part.kind == "I":
         return "severity_text__pri"

@@ -76,6 +76,7 @@ _PLACES = (
     rf"^.{{0,120}}?[\[|]\s?(?:[a-z_]+:)?({_LOUD}|{_SPOKEN})\s{{0,5}}[\]|]",
     # a shouted word between two fields near the start
     rf"^.{{0,60}}?(?:\s|[\])|-])({_LOUD})\s?(?::\s|\s-\s|\s\[|\s+\|)",
+    r"^PHP (?:Parse |Recoverable |Core |User )?((?i:warning|notice|deprecated|fatal|error))",
     # java.util.logging's second line, in the languages that Java speaks
     r"^[^\n]{1,300}\n((?i:"
     + "|".join(sorted((one for one in LEVEL_WORDS if len(one) > 2), key=len)[::-1])

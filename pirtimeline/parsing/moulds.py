@@ -14,6 +14,9 @@ import polars as pl
 _RUNS = (19, 17, 16, 14, 13, 12, 10, 8, 7, 6, 5, 4, 3)
 _FIRST = 0xE100
 _ZONE, _WORD, _FOREIGN, _LETTER = "±", "a", "ä", "I"
+LETTER = "[IWEFDC]"
+"""The letter with which glog's stamps begin: its level."""
+
 _OFFSET = r"[+-]\d\d(?::?\d\d)?"
 _STEPS = (
     (r"(\d[:.]\d\d[:.]\d\d|[T _-]\d{6}|^\d{10,13})[.,]\d{1,12}", "${1}"),
@@ -81,6 +84,16 @@ def regex_of(one: str, *, onepass: bool = False) -> str | None:
     return regex if one.endswith(_ZONE) else regex + r"\b"
 
 
+def with_level(regex: str) -> str:
+    """Let the letter with which a stamp begins be read as the level.
+
+    Example:
+        >>> with_level("[IWEFDC][0-9]{4}")
+        '(?P<severity_text>[IWEFDC])[0-9]{4}'
+    """
+    return f"(?P<severity_text>{LETTER}){regex[len(LETTER) :]}" if regex.startswith(LETTER) else regex
+
+
 def _in_one_pass(regex: str) -> str:
     plain = regex.replace(r"|:\d{3}\b", "").replace(r"Z\b", "Z").replace(r"\b)", ")")
     return plain.replace(r"\d", "[0-9]").replace(r"\s+", " +")
@@ -89,6 +102,6 @@ def _in_one_pass(regex: str) -> str:
 def _piece(char: str) -> str:
     if _FIRST <= ord(char) < _FIRST + 32:
         return rf"\d{{{ord(char) - _FIRST}}}"
-    known = {"0": r"\d{1,2}", _ZONE: rf"(?:Z\b|{_OFFSET}\b)", _WORD: r"[A-Za-z][A-Za-z.]+", _LETTER: "[IWEFDC]"}
+    known = {"0": r"\d{1,2}", _ZONE: rf"(?:Z\b|{_OFFSET}\b)", _WORD: r"[A-Za-z][A-Za-z.]+", _LETTER: LETTER}
     known |= {_FOREIGN: r"[^\x00-\x7F]+\.?", " ": r"\s+"}
     return known.get(char, re.escape(char))

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
+from pirtimeline.parsing import moulds
 from pirtimeline.parsing.headers import CLOSE, OPEN, SKIP, Header, Part
 from pirtimeline.parsing.skeletons import ENGLISH
 
@@ -25,6 +26,7 @@ _PIECES: Mapping[str, str] = {
     "process_pid thread_name": r"\[pid (?P<process_pid>[0-9]+)(?::tid (?P<thread_name>[0-9]+))?\]",
     "severity_text__pri": r"<(?P<severity_text__pri>[0-9]{1,3})>[0-9]?",
     "source_ip": r"(?P<source_ip>[0-9a-fA-F:.]+)",
+    "event_code severity_text__pri": r"%(?P<event_code>[A-Z0-9_]+-(?P<severity_text__pri>[0-7])-[A-Z0-9_]+)",
     SKIP: r"[^ ]+",
 }
 _MESSAGE = r"(?P<message>(?:[^\s].*)?)$"
@@ -49,7 +51,7 @@ def pattern(before: Header, stamp: str | None, after: Header) -> str | None:
     if end.strip(" :|-])>,") or (end.strip() and not end[-1].isspace()):
         return None
     message = _MESSAGE if end.strip() else _MESSAGE_AFTER_BLANK
-    return f"^{front}(?P<timestamp_text>{stamp}){behind}{_gap(end) or ' *'}{message}"
+    return f"^{front}(?P<timestamp_text>{moulds.with_level(stamp)}){behind}{_gap(end) or ' *'}{message}"
 
 
 def _told(header: Header) -> list[tuple[Part, str, str]]:
@@ -78,8 +80,10 @@ def _inner(part: Part, role: str, after: str) -> str | None:
         return rf"(?P<logger_name>[A-Za-z_$][^\s:|\]\[(),]*){line}"
     if role == "logger_name":
         return r"(?P<logger_name>[A-Za-z_$][^\s:|\]\[(),]*)"
-    if role == "logger_name severity_text":
+    if role in ("logger_name severity_text", "thread_name severity_text"):
         return _level_of_logger(part)
+    if role == "thread_name" and part.kind == "t":
+        return r"\((?P<thread_name>[^()]*)\)"
     if role == "thread_name" and not part.bracket and part.kind != "T":
         return "(?P<thread_name>[0-9]+)"
     if part.kind == "c" or (role == "source_ip" and part.bracket) or (role == SKIP and part.kind != "w"):
@@ -96,6 +100,8 @@ def _level(part: Part) -> str | None:
 
 
 def _level_of_logger(part: Part) -> str:
+    if part.kind == "y":
+        return rf"\[(?P<thread_name>[^\[\]/]+)/(?P<severity_text>{_levels()})\]"
     if part.kind == "Y":
         return rf"(?P<logger_name>[\w-]+)\.(?P<severity_text>{_levels()})"
     return rf"\[(?P<logger_name>[a-z0-9_]*):(?P<severity_text>(?i:{_levels()}))\]"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from pirtimeline.parsing import moulds
 from pirtimeline.parsing.headers import CLOSE, OPEN, SKIP, Header, Part, parts_of
 from pirtimeline.parsing.skeletons import ENGLISH, WORDS
 
@@ -23,7 +24,11 @@ def pattern(before: Header, stamp: str, after: Header) -> str:
         stamp: the shape's regex.
         after: what stands after it.
     """
-    pieces = [*_pieces(before), ("", gap_regex(before.tail), True), ("", f"(?P<timestamp_text>{stamp})", True)]
+    pieces = [
+        *_pieces(before),
+        ("", gap_regex(before.tail), True),
+        ("", f"(?P<timestamp_text>{moulds.with_level(stamp)})", True),
+    ]
     regex, inside = "^", False
     for gap, piece, told in [*pieces, *_pieces(after)]:
         if not told and not inside:
@@ -93,6 +98,7 @@ _CAPTURES: Mapping[str, str] = {
     "process_name": r"(?P<process_name>[^\s\[\]:]+)",
     "severity_text__pri": r"<(?P<severity_text__pri>\d{1,3})>\d?",
     "process_pid thread_name": r"\[pid (?P<process_pid>\d+)(?::tid (?P<thread_name>\d+))?\]",
+    "event_code severity_text__pri": r"%(?P<event_code>[A-Z0-9_]+-(?P<severity_text__pri>[0-7])-[A-Z0-9_]+)",
     "user_name": r"(?P<user_name>\S+)",
     "process_name process_pid": r"(?P<process_name>[^\s\[\]]+)\[(?P<process_pid>\d+)\]",
     "source_ip": r"(?P<source_ip>(?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F]*:[0-9a-fA-F:.]+)",
@@ -113,6 +119,9 @@ _UNCAPTURED: Mapping[str, str] = {
     "E": r"\[pid [^\]]*\]",
     "c": r"\[\w+ [^\]]*\]",
     "A": r"\[?[^\s\[\]|]+\]?(?::\d+)?",
+    "t": r"\([^()]*\)",
+    "y": r"\[[^\[\]]*\]",
+    "z": r"%\S+",
     "L": r"[A-Z]+\d?\b",
     "M": r"\w+",
     "K=": r"[\w@.-]+=",
@@ -125,7 +134,7 @@ _LEVEL_ANY = "|".join(re.escape(word) for word in WORDS)
 def _part_regex(part: Part, role: str) -> str:
     if role == "severity_text":
         inner = _level_regex(part)
-    elif role == "logger_name severity_text":
+    elif role in ("logger_name severity_text", "thread_name severity_text"):
         inner = _level_of_logger(part)
     elif role == "source_ip" and part.kind == "c":
         inner = rf"\[\w+ {_CLIENT}\]"
@@ -133,6 +142,8 @@ def _part_regex(part: Part, role: str) -> str:
         inner = _CAPTURES[role] + r"(?::(?P<source_port>\d{1,5}))?"
     elif role == "logger_name" and part.kind in "JCD":
         inner = _CAPTURES[role] + r"(?::\d+)?"
+    elif role == "thread_name" and part.kind == "t":
+        inner = r"\(\s*(?P<thread_name>[^()]*?)\s*\)"
     elif role == "thread_name" and not part.bracket and part.kind != "T":
         inner = r"(?P<thread_name>\d+)"
     elif role:
@@ -148,6 +159,8 @@ def _part_regex(part: Part, role: str) -> str:
 
 
 def _level_of_logger(part: Part) -> str:
+    if part.kind == "y":
+        return rf"\[(?P<thread_name>[^\[\]/]+)/(?P<severity_text>{_LEVEL})\]"
     if part.kind == "Y":
         return rf"(?P<logger_name>[\w-]+)\.(?P<severity_text>{_LEVEL})(?-u:\b)"
     return rf"\[(?P<logger_name>\w*):(?P<severity_text>(?i:{_LEVEL_ANY}))\]"

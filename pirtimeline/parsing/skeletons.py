@@ -31,6 +31,9 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "l": "a level word in another dress",
         "i": "a single letter that can be a level",
         "T": "a thread, in brackets",
+        "t": "a thread, in parentheses",
+        "y": "[thread/LEVEL]",
+        "z": "%FACILITY-3-MNEMONIC",
         "C": "a dotted name that ends like a class",
         "D": "another dotted name, or one with dashes and digits",
         "F": "a file and line",
@@ -62,10 +65,13 @@ ENGLISH = tuple(word for word in WORDS if word in ENGLISH_WORDS)
 _SHOUTED = "|".join(word.upper() for word in ENGLISH)
 _SHOUTED_ABROAD = "|".join(word.upper() for word in WORDS if word not in ENGLISH)
 _ANY_CASE = "|".join(WORDS)
+_UNMARKED = "|".join(
+    word for word in WORDS if word not in ("msg", "log", "note", "config", "fine", "failed", "failure")
+)
 _THREAD = (
     r"main|[^\[\]|=]*?(?i:thread|worker|dispatcher|event.?loop|handler|listener|acceptor|cleaner|reaper|executor|scheduler)"
     r"|(?i:[\w.$@-]*(?:thread|exec|worker|pool|nio|qtp|timer|scheduler|dispatcher|reaper|forkjoin|conn\d|task|executor"
-    r"|initandlisten|consumer|producer)[\w.$@:#-]*(?: [#\w-]*\d)?)|[\w.$@-]+[-#]\d+"
+    r"|initandlisten|consumer|producer)[\w.$@:#-]*(?: [#\w-]*\d)?)|[\w.$@-]+[-#]\d+|[\w ]* thread \d[\d-]*"
 )
 _HEX = r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b|\b[0-9a-f]{16,64}\b|\b[0-9A-F]{16,64}\b"
 
@@ -84,12 +90,16 @@ _STEPS: tuple[tuple[str, str], ...] = (
     (rf"\[\w*:(?i:{_ANY_CASE})\]", "U"),
     (r"\[pid \d+(?::tid \d+)?\]", "E"),
     (rf"\[(?:client|remote) (?:{_ADDRESS})(?::\d+)?\]", "c"),
+    (rf"\b(?:{_SHOUTED})\[\d{{1,7}}\]", f"{mark('L')}[{mark('N')}]"),
     (r"[A-Za-z_(][\w./@()-]*\[\d+\]", "P"),
     (_HEX, "H"),
     (rf"\[(?:{_ADDRESS})\](?::\d+)?|{_ADDRESS}", "A"),
     (rf"\[\s*(?:{_THREAD})\s*\]", "T"),
     (r"\[(?:System|SYSTEM)\]", f"[{chr(_OFFSET + ord('l'))}]"),
+    (rf"\(\s*(?:{_THREAD})\s*\)", "t"),
+    (rf"\[[^\[\]/]+/(?:{_SHOUTED})\]", "y"),
     (rf"\b[\w-]+\.(?:{_SHOUTED})(?-u:\b)", "Y"),
+    (r"%[A-Z0-9_]+-[0-7]-[A-Z0-9_]+", "z"),
     (rf"(?-u:\b)(?:{_SHOUTED})(?-u:\b)", "L"),
     (rf"\b(?:{_SHOUTED_ABROAD})\b", "M"),
     (r"(?:[\w-]+/)*[\w-]*\.?[\w.-]*\.[a-z]{1,5}:\d+", "F"),
@@ -99,7 +109,8 @@ _STEPS: tuple[tuple[str, str], ...] = (
     (r"\b0\b", "Z"),
     (r"\b\d{1,7}\b", "N"),
     (r"\b\d{8,}\b", "B"),
-    (rf"\b(?i:{_ANY_CASE})\b", "l"),
+    (rf"\[\s*(?i:{_ANY_CASE})\s*\]", f"[{mark('l')}]"),
+    (rf"\b(?i:{_UNMARKED})\b", "l"),
     (r"\b[A-Z]\b", "i"),
     (r"[\w@$%][\w@$%/+'-]*", "w"),
     (rf"\[\s*([{_MARKS}])\s*\]", "[${1}]"),

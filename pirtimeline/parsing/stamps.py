@@ -38,6 +38,7 @@ _FULL = "|".join(
 """Where a stamp with day and instant could begin: coarse, so that it is found fast; the shapes decide."""
 
 _WEAK = r"\d{1,2}:\d\d:\d\d|[12]\d{9}|(?:上午|下午|午前|午後|오전|오후) ?\d"
+_SINCE_START = r"\d{1,9}\.\d{3,9}s?\]"
 _EPOCHS = ("seconds", "milliseconds", "microseconds", "nanoseconds")
 _RUNS_ON = r"^(?:\w|[.:/-]\d|[/@])"
 
@@ -55,7 +56,9 @@ def find_stamps(lines: pl.DataFrame) -> pl.DataFrame:
     known = [shape for shape in shapes() if not shape.whole]
     weak = [shape for shape in known if shape.lacks == "date" or shape.name in _EPOCHS]
     full = [shape for shape in known if shape not in weak]
-    found = pl.concat([*_search(lines, full, _FULL, full=True), *_search(lines, weak, _WEAK, full=False)])
+    since_start = [shape for shape in shapes() if shape.lacks == "start"]
+    looks = ((full, _FULL, True), (weak, _WEAK, False), (since_start, _SINCE_START, False))
+    found = pl.concat([one for known, coarse, day in looks for one in _search(lines, known, coarse, full=day)])
     first_full = pl.col("place").filter(pl.col("full")).first().over("at")
     found = found.filter(pl.col("full") | (pl.col("place") < first_full).fill_null(True))
     return _one_shape_a_mould(found.drop("place")).sort("at", "full", descending=[False, True])
