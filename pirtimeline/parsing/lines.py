@@ -46,7 +46,7 @@ def encoding_of(head: bytes) -> str:
     A few stray bytes do not make a UTF-8 file Latin-1: it takes more than one bad byte in fifty of those above ASCII.
 
     Example:
-        >>> encoding_of("\ufeffab".encode("utf-16-le")), encoding_of(b"a\x00b\x00\r\x00\n\x00"), encoding_of(b"\xe9 noir")
+        >>> encoding_of("\ufeffab".encode("utf-16-le")), encoding_of(b"a\x00b\x00c\x00\n\x00"), encoding_of(b"\xe9 lan")
         ('utf-16-le', 'utf-16-le', 'latin-1')
     """
     for bom, name in _BOMS:
