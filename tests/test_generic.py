@@ -71,11 +71,21 @@ def read(lines: Sequence[str], number: int = 0) -> dict[str, object]:
     return rows(lines)[number]
 
 
+def written(example: str) -> list[str]:
+    return [f"{example} ERROR started", f"{example} INFO  stopped", "  below", f"{example} WARN  tired"]
+
+
+@pytest.fixture(scope="module")
+def by_example() -> dict[str, tuple[Format, ...]]:
+    return synthesise(pl.concat([samples(written(text), text) for shape in SHAPES for text in shape.examples]))
+
+
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
-def test_every_shape_opens_events_and_is_kept_as_written(shape: shapes.Shape) -> None:
+def test_every_shape_opens_events_and_is_kept_as_written(
+    shape: shapes.Shape, by_example: dict[str, tuple[Format, ...]]
+) -> None:
     for example in shape.examples:
-        lines = [f"{example} ERROR started", f"{example} INFO  stopped", "  below", f"{example} WARN  tired"]
-        formats = made(lines)
+        lines, formats = written(example), by_example[example]
         assert opened(lines, formats) == [lines[0], lines[1], lines[3]]
         table = columns.extract(pl.Series([lines[0], lines[3]]), formats[0])
         assert table["timestamp_text"].to_list() == [example] * 2
@@ -258,8 +268,8 @@ def ticket(draw: st.DrawFn) -> tuple[list[str], list[str]]:
 
 @SLOW
 @given(ticket())
-def test_a_quoted_log_opens_no_event(written: tuple[list[str], list[str]]) -> None:
-    lines, events = written
+def test_a_quoted_log_opens_no_event(quoting: tuple[list[str], list[str]]) -> None:
+    lines, events = quoting
     assert opened(lines, made(lines)) == events
 
 
@@ -286,7 +296,7 @@ def test_no_word_of_a_line_is_lost(name: str, header: str, sentences: list[str])
 
 @settings(SLOW, max_examples=8)
 @given(st.lists(ticket(), min_size=2, max_size=3))
-def test_sources_do_not_look_at_each_other(written: list[tuple[list[str], list[str]]]) -> None:
-    frames = [samples(lines, f"s{number}") for number, (lines, _) in enumerate(written)]
+def test_sources_do_not_look_at_each_other(several: list[tuple[list[str], list[str]]]) -> None:
+    frames = [samples(lines, f"s{number}") for number, (lines, _) in enumerate(several)]
     together = synthesise(pl.concat(frames))
     assert together == {key: one for frame in frames for key, one in synthesise(frame).items()}
