@@ -51,7 +51,8 @@ def synthesise(samples: pl.DataFrame) -> dict[str, tuple[Format, ...]]:
         >>> [one.name for one in synthesise(pl.DataFrame(columns))["a"]]
         ['generic_text']
     """
-    lines = samples.select("source_id", "piece", "text", "claimed").with_row_index("at")
+    lines = samples.select("source_id", "piece", "text", "claimed").rechunk()  # Polars compiles a regex once a chunk
+    lines = lines.with_row_index("at")
     stamps = _described(
         find_stamps(lines.select("at", "source_id", "text")).join(lines.select("at", "claimed"), on="at")
     )

@@ -58,7 +58,9 @@ def find_stamps(lines: pl.DataFrame) -> pl.DataFrame:
     full = [shape for shape in known if shape not in weak]
     since_start = [shape for shape in shapes() if shape.lacks == "start"]
     looks = ((full, _FULL, True), (weak, _WEAK, False), (since_start, _SINCE_START, False))
-    found = pl.concat([one for known, coarse, day in looks for one in _search(lines, known, coarse, full=day)])
+    found = pl.concat(
+        [one for known, coarse, day in looks for one in _search(lines, known, coarse, full=day)], rechunk=True
+    )
     first_full = pl.col("place").filter(pl.col("full")).first().over("at")
     found = found.filter(pl.col("full") | (pl.col("place") < first_full).fill_null(True))
     return _one_shape_a_mould(found.drop("place")).sort("at", "full", descending=[False, True])
