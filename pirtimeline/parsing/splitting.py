@@ -1,6 +1,7 @@
-"""A source's bytes to blocks: cut at the first event after each multiple of 16 MiB, wherever work is divided.
+"""A source's bytes to blocks: cut at the first event after the first MiB and after each multiple of 16 MiB.
 
-What a block is depends on the source alone, so neither workers nor windows change it.
+What a block is depends on the source alone, so neither workers nor windows change it, and a source can be entered at
+any of them.
 """
 
 from __future__ import annotations
@@ -18,8 +19,15 @@ from pirtimeline.parsing.plan import SourcePlan
 BLOCK = 16 << 20
 """Bytes of a source between two blocks."""
 
+HEAD = 1 << 20
+"""Bytes of a source's first block: its banner, with versions and arguments, is read whatever the window."""
+
 LOOK = 1 << 20
 """Bytes that are looked through at a time for an event's first line."""
+
+
+MARGIN = 4
+"""Bytes before a place that tell whether a line begins at it: a line's end in any encoding."""
 
 
 class Readable(Protocol):
@@ -39,8 +47,13 @@ class Block:
     last: bool = True
 
 
-def blocks(stream: Readable, plan: SourcePlan) -> Iterator[Block]:
-    """Cut a source into blocks, never holding more than two of them.
+def blocks(stream: Readable, plan: SourcePlan, *, offset: int = 0) -> Iterator[Block]:
+    """Cut a source into blocks from one of them on, never holding more than two of them.
+
+    Args:
+        stream: the source's bytes from `offset` on.
+        plan: how the source is read.
+        offset: where a block begins, as `entry` finds it.
 
     An event that is longer than a block is cut where it is: the next block then begins `within` it. A source whose
     events are not told by lines (a JSON array, XML, quoted CSV) is one block, whatever its size.
@@ -48,8 +61,8 @@ def blocks(stream: Readable, plan: SourcePlan) -> Iterator[Block]:
     if any(use.format.options.get("framing") for use in plan.formats):
         yield Block(0, _read(stream, 1 << 62))
         return
-    offset, held, within = 0, b"", False
-    boundary = BLOCK
+    held, within = b"", False
+    boundary = following(offset)
     while True:
         held += _read(stream, boundary + LOOK - offset - len(held))
         if offset + len(held) <= boundary:
@@ -59,9 +72,27 @@ def blocks(stream: Readable, plan: SourcePlan) -> Iterator[Block]:
         yield Block(offset, held[:at], within, last=False)
         within = cut is None
         offset, held = offset + at, held[at:]
-        boundary = max(boundary + BLOCK, (offset // BLOCK + 1) * BLOCK)
+        boundary = following(offset)
     if held or not offset:
         yield Block(offset, held, within)
+
+
+def following(offset: int) -> int:
+    """Give the place after which the next block begins, for a block that begins at an offset.
+
+    Example:
+        >>> following(0), following(HEAD), following(BLOCK + 17)
+        (1048576, 16777216, 33554432)
+    """
+    return HEAD if offset < HEAD < BLOCK else (offset // BLOCK + 1) * BLOCK
+
+
+def entry(held: bytes, plan: SourcePlan) -> int | None:
+    """Find where the block after a place begins: its first byte's index in what stands from `MARGIN` before that place.
+
+    None where no event begins in what is held; then the block before may reach on, and cannot be told from here.
+    """
+    return first_event(held, MARGIN, plan)
 
 
 def _look_ahead(stream: Readable, held: bytes, start: int, plan: SourcePlan) -> tuple[bytes, int | None]:
