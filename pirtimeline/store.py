@@ -7,7 +7,6 @@ a lock: an advisory one on the case's folder only tells whether another run stil
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,16 +17,14 @@ from typing import Any
 import polars as pl
 
 from pirtimeline.errors import CaseError
+from pirtimeline.parquet import encoded
 from pirtimeline.schema import EVENT_COLUMNS
-
-ROW_GROUP = 131_072
-"""Rows of a row group: small enough that a window's filter skips most of a part."""
 
 CONTENTS = ("case.toml", "evidence.json", "plan.json", "sources", "events")
 """Names by which a folder is known to be a case."""
 
 
-def write_bytes(path: Path, data: bytes) -> bool:
+def write_bytes(path: Path, data: bytes | memoryview) -> bool:
     """Write a file whole or not at all; leave it alone where it holds these bytes. Tell whether it was written.
 
     Raises:
@@ -81,9 +78,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_table(path: Path, table: pl.DataFrame) -> str:
     """Write a table as Parquet, whole or not at all, and give the SHA-256 of the file."""
-    buffer = io.BytesIO()
-    table.write_parquet(buffer, compression="zstd", compression_level=1, row_group_size=ROW_GROUP, statistics=True)
-    data = buffer.getvalue()
+    data = encoded(table)
     write_bytes(path, data)
     return hashlib.sha256(data).hexdigest()
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import polars as pl
 
-from pirtimeline.parsing import levels, times, traces
+from pirtimeline.parsing import heads, levels, times, traces
 from pirtimeline.parsing.framing import Framed, framed_texts
 from pirtimeline.parsing.lines import Offsets
 from pirtimeline.parsing.plugin import Format, Pattern
@@ -94,27 +94,32 @@ def _by_pattern(framed: Framed, rows: Offsets, one: Format) -> Iterator[pl.DataF
     """Give each pattern the events that those before it left; the last frame holds what none of them reads."""
     left = np.arange(len(rows))
     for place, pattern in enumerate(one.patterns):
-        headers = framed.headers(rows[left], pattern.header_lines)
-        known = framed.sure and len(one.patterns) == 1 and not one.starts
-        matched = np.ones(len(left), np.bool_) if known else headers.str.contains(pattern.regex).to_numpy()
-        mine = left if matched.all() else left[matched]
+        mine, groups = _matched(framed, rows, left, pattern)
         if len(mine):
-            headers = headers if matched.all() else headers.filter(matched)
-            yield _groups(framed, rows[mine], headers, pattern, one.zone).with_columns(
+            yield _groups(framed, rows[mine], groups, pattern, one.zone).with_columns(
                 pl.Series("_row", mine), pl.lit(place, pl.Int16).alias("_pattern")
             )
-        left = left[~matched]
+        left = left if not len(mine) else np.setdiff1d(left, mine, assume_unique=True)
     if len(left) or not len(rows):
         yield pl.DataFrame({"_row": left}, schema={"_row": pl.Int64}).with_columns(
             pl.lit(None, pl.Int16).alias("_pattern")
         )
 
 
-def _groups(framed: Framed, rows: Offsets, headers: pl.Series, pattern: Pattern, zone: str) -> pl.DataFrame:
-    table = headers.str.extract_groups(pattern.regex).struct.unnest()
-    if "message" not in table.columns:
-        table = table.with_columns(headers.alias("message"))
-    table = with_rest(table, framed.rests(rows, pattern.header_lines))
+def _matched(framed: Framed, rows: Offsets, left: Offsets, pattern: Pattern) -> tuple[Offsets, pl.DataFrame]:
+    """Give those of the events left that a pattern reads, and their groups, as framing found them where it did."""
+    if (known := framed.captured.get(pattern.regex)) is not None:
+        mine = left[known.holds(framed.head[rows[left]])]
+        return mine, known.of(framed.head[rows[mine]])
+    headers = framed.headers(rows[left], pattern.header_lines)
+    matched, groups = heads.groups_of(headers, pattern.regex, lines=pattern.header_lines)
+    return left[matched], groups
+
+
+def _groups(framed: Framed, rows: Offsets, groups: pl.DataFrame, pattern: Pattern, zone: str) -> pl.DataFrame:
+    if "message" not in groups.columns:
+        groups = groups.with_columns(framed.headers(rows, pattern.header_lines).alias("message"))
+    table = _with_rests(groups, framed, rows, pattern.header_lines)
     if "timestamp_text" not in table.columns:
         return table
     return in_utc(timed(table, pattern.time)) if zone else timed(table, pattern.time)
@@ -125,13 +130,26 @@ def timed(table: pl.DataFrame, time: str) -> pl.DataFrame:
     return times.read(table, time)
 
 
-def with_rest(table: pl.DataFrame, rests: pl.Series) -> pl.DataFrame:
-    """Put what stands below the header where it belongs: a stack trace into its columns, else to the message."""
+def _with_rests(table: pl.DataFrame, framed: Framed, rows: Offsets, count: int) -> pl.DataFrame:
+    """Look at what stands below the headers of those events that have more than so many lines."""
+    longer = np.flatnonzero(framed.first[1:][rows] - framed.head[rows] > count)
+    return with_rest(table, framed.rests(rows[longer], count), longer) if len(longer) else table
+
+
+def with_rest(table: pl.DataFrame, rests: pl.Series, at: Offsets) -> pl.DataFrame:
+    """Put what stands below headers where it belongs: a stack trace into its columns, else to the message.
+
+    Args:
+        table: rows with `message`.
+        rests: the texts below the headers of some rows.
+        at: which rows those are.
+    """
     rests = rests.str.strip_chars_end("\r\n ")
-    rows = np.flatnonzero((rests != "").to_numpy())
+    told = (rests != "").to_numpy()
+    rows = at[told]
     if not len(rows):
         return table
-    below = traces.below(rests.gather(rows), table["message"].gather(rows))
+    below = traces.below(rests.filter(told), table["message"].gather(rows))
     kept = [name for name in ("exception_type", "exception_message") if name in table.columns]
     blank = pl.Series([None], dtype=pl.String).new_from_index(0, table.height)
     return table.with_columns(

@@ -136,7 +136,7 @@ def _unopened(outer: pl.DataFrame, texts: pl.Series, which: npt.NDArray[np.bool_
         return table
     halves = held.str.splitn("\n", 2).struct
     split = table.with_columns(halves.field("field_0").alias("message"))
-    return columns.with_rest(split, halves.field("field_1").fill_null(""))
+    return columns.with_rest(split, halves.field("field_1").fill_null(""), np.arange(split.height))
 
 
 def _within(outer: pl.DataFrame, texts: pl.Series, envelope: str, inner: FormatUse) -> pl.DataFrame:

@@ -6,14 +6,14 @@ where that event's format lets it; else it is a reject. Nothing here loops over 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pirtimeline.parsing import structured
+from pirtimeline.parsing import heads, structured
 from pirtimeline.parsing.lines import Lines, Offsets, lines_of, slices
 from pirtimeline.parsing.plugin import Format
 
@@ -25,6 +25,8 @@ REJECT = -1
 STRUCTURE = -2
 """The format of what says nothing: blank lines alone, NUL padding."""
 
+_SAYS_SOMETHING = r"[^\s\x00\x{FEFF}]"
+
 EVERYTHING = ".*"
 """A `continues` that lets every line belong to the event above."""
 
@@ -33,15 +35,15 @@ EVERYTHING = ".*"
 class Framed:
     """The events of a block: `first` line of each (one more than events), which format reads it, its header's line.
 
-    The header stands in the first line but for blank lines above the first event, which belong to it. `sure` says that
-    a format's own patterns told where its events begin, so that a single pattern needs no second look.
+    The header stands in the first line but for blank lines above the first event, which belong to it. `captured` holds
+    by its regex what a pattern says of the lines it matches, where that told which lines open events.
     """
 
     lines: Lines
     first: Offsets
     format: Places
     head: Offsets
-    sure: bool = True
+    captured: Mapping[str, heads.Captured] = field(default_factory=dict)
 
     @property
     def height(self) -> int:
@@ -94,26 +96,32 @@ def frame(lines: Lines, formats: Sequence[Format], breaks: Offsets | None = None
         breaks: lines at which a source of its own begins, where the block holds several; the first is 0.
     """
     breaks = np.zeros(1, np.int64) if breaks is None else breaks
-    opened = openings(lines.text, formats)
+    opened, captured = _opened(lines.text, formats, None, capture=True)
     opened[_padding(lines) | _structure(lines.text, formats)] = STRUCTURE
-    refused = _refused(lines.text, formats, opened, breaks) & ~_blank(lines.text)
-    return _begun(lines, opened, (opened != REJECT) | refused, breaks)
+    begins = (opened != REJECT) | _refused(lines.text, formats, opened, breaks)
+    opened, first, head = _begun(opened, begins, breaks)
+    return Framed(lines, first, opened, head, captured)
 
 
-def _begun(lines: Lines, opened: Places, begins: npt.NDArray[np.bool_], breaks: Offsets) -> Framed:
-    """Let the first event of each source begin at the source's first line: blank lines above it belong to it."""
+def _begun(opened: Places, begins: npt.NDArray[np.bool_], breaks: Offsets) -> tuple[Places, Offsets, Offsets]:
+    """Let the first event of each source begin at the source's first line: blank lines above it belong to it.
+
+    Returns:
+        The format of each event, its first line (one more than events), the line of its header.
+    """
     count = len(opened)
     breaks = breaks[breaks < count]
-    heads = np.flatnonzero(begins)
-    at = np.searchsorted(heads, breaks)
+    found = np.flatnonzero(begins)
+    at = np.searchsorted(found, breaks)
     ends = np.append(breaks[1:], count)
-    held = np.append(heads, count)[at] < ends
+    held = np.append(found, count)[at] < ends
     alone = breaks[~held]
-    opened[alone] = STRUCTURE
-    heads = np.sort(np.concatenate([heads, alone]))
-    first = heads.copy()
-    first[np.searchsorted(heads, breaks)] = breaks
-    return Framed(lines, np.append(first, count).astype(np.int64), opened[heads], heads.astype(np.int64))
+    if len(alone):
+        opened[alone] = STRUCTURE
+        found = np.sort(np.concatenate([found, alone]))
+    first = np.append(found, count)
+    first[np.searchsorted(found, breaks)] = breaks
+    return opened[found], first.astype(np.int64), found.astype(np.int64)
 
 
 def openings(text: pl.Series, formats: Sequence[Format], process: pl.Series | None = None) -> Places:
@@ -124,15 +132,29 @@ def openings(text: pl.Series, formats: Sequence[Format], process: pl.Series | No
         formats: a line that several open goes to the first.
         process: whose lines they are, where an envelope holds them; a format that names its processes reads no others.
     """
+    return _opened(text, formats, process, capture=False)[0]
+
+
+def _opened(
+    text: pl.Series, formats: Sequence[Format], process: pl.Series | None, *, capture: bool
+) -> tuple[Places, dict[str, heads.Captured]]:
+    """Test lines against formats in turn, each those that the formats before it left; capture headers on the way."""
     opened = np.full(len(text), REJECT, np.int16)
-    tests = [structured.opens(pl.col("text"), one).alias(str(place)) for place, one in enumerate(formats)]
-    found = pl.DataFrame({"text": text}).select(tests) if tests else pl.DataFrame()
-    for place in reversed(range(len(formats))):
-        mine = found[str(place)].to_numpy()
-        if formats[place].inner and process is not None:
-            mine = mine & process.str.contains(formats[place].inner).fill_null(False).to_numpy()
-        opened[mine] = place
-    return opened
+    captured: dict[str, heads.Captured] = {}
+    left = np.arange(len(text))
+    for place, one in enumerate(formats):
+        mine = text if len(left) == len(text) else text.gather(left)
+        if capture and heads.readable(one) and not any(each.regex in captured for each in one.patterns):
+            read = heads.capture(mine, left, one.patterns)
+            captured |= read
+            opens = np.isin(left, np.concatenate([each.lines for each in read.values()]), assume_unique=True)
+        else:
+            opens = mine.to_frame("text").select(structured.opens(pl.col("text"), one)).to_series().to_numpy()
+        if one.inner and process is not None:
+            opens = opens & process.gather(left).str.contains(one.inner).fill_null(False).to_numpy()
+        opened[left[opens]] = place
+        left = left[~opens]
+    return opened, captured
 
 
 def framed_texts(texts: pl.Series) -> Framed:
@@ -146,17 +168,19 @@ def framed_texts(texts: pl.Series) -> Framed:
     counts = (texts.str.count_matches("\n", literal=True) + 1).to_numpy().astype(np.int64)
     joined = "\n".join(texts.to_list()) + "\n" if len(texts) else ""
     first = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
-    return Framed(lines_of(joined.encode()), first, np.zeros(len(texts), np.int16), first[:-1], sure=False)
+    return Framed(lines_of(joined.encode()), first, np.zeros(len(texts), np.int16), first[:-1])
 
 
 def _refused(text: pl.Series, formats: Sequence[Format], opened: Places, breaks: Offsets) -> npt.NDArray[np.bool_]:
-    """Find lines that open nothing and that the event above does not take."""
+    """Find lines that say something, open nothing and that the event above does not take."""
     above = _above(opened, breaks)
     refused = (opened == REJECT) & (above < 0)
     for place, one in enumerate(formats):
         mine = np.flatnonzero((opened == REJECT) & (above == place))
         if mine.size and one.continues != EVERYTHING:
             refused[mine] = ~text.gather(mine).str.contains(one.continues).to_numpy()
+    suspects = np.flatnonzero(refused)
+    refused[suspects] = text.gather(suspects).str.contains(_SAYS_SOMETHING).to_numpy()
     found: npt.NDArray[np.bool_] = refused
     return found
 
@@ -171,16 +195,12 @@ def _above(opened: Places, breaks: Offsets) -> Places:
     return np.where(last >= begin, opened[last], REJECT).astype(np.int16)
 
 
-def _blank(text: pl.Series) -> npt.NDArray[np.bool_]:
-    blank: npt.NDArray[np.bool_] = (~text.str.contains(r"[^\s\x00\x{FEFF}]")).to_numpy()
-    return blank
-
-
 def _padding(lines: Lines) -> npt.NDArray[np.bool_]:
     """Find lines of NULs alone: what a copy leaves of a file that was truncated while it was open."""
     if b"\0" not in lines.utf8:
         return np.zeros(len(lines.text), np.bool_)
-    return lines.text.str.contains(r"^\x00+$").to_numpy()
+    found: npt.NDArray[np.bool_] = lines.text.str.contains(r"^\x00+$").to_numpy()
+    return found
 
 
 def _structure(text: pl.Series, formats: Sequence[Format]) -> npt.NDArray[np.bool_]:

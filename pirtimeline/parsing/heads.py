@@ -1,0 +1,143 @@
+r"""Headers read while lines are framed: one look at a line tells whether it opens an event, and what its header says.
+
+What stands last in a header is most often its message, to the end of the line. That is not matched but taken as it is:
+the regex ends where the message begins. It begins at the same place in every text that the whole regex matches, since
+`.*` takes any rest of a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from pirtimeline.parsing.plugin import Format, Pattern
+
+Lines = npt.NDArray[np.int64]
+
+_HEAD = "_head"
+_TAILS = {
+    "(?P<message>.*)$": "",
+    "(?: (?P<message>.*))?$": "(?: |$)",
+    r"(?P<message>(?:[^\s].*)?)$": r"(?:[^\s]|$)",
+    r"(?P<message>(?:[^\s|:>\x{2013}\x{2014}-].*)?)$": r"(?:[^\s|:>\x{2013}\x{2014}-]|$)",
+}
+"""Ends of regexes -> what is left to be seen of them where the message is taken as it is."""
+
+_OPTIONAL = "(?: (?P<message>.*))?$"
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """What one pattern says of the lines it matches: which lines, in order, and a row of groups for each."""
+
+    lines: Lines
+    groups: pl.DataFrame
+
+    def holds(self, lines: Lines) -> npt.NDArray[np.bool_]:
+        """Tell of lines in order which of them matched."""
+        if np.array_equal(lines, self.lines):
+            return np.ones(len(lines), np.bool_)
+        return np.isin(lines, self.lines, assume_unique=True)
+
+    def of(self, lines: Lines) -> pl.DataFrame:
+        """Give the rows of lines that matched, in their order."""
+        if len(lines) == len(self.lines):
+            return self.groups
+        return self.groups[np.searchsorted(self.lines, lines)]
+
+
+def readable(one: Format) -> bool:
+    """Tell whether a format's patterns alone say which lines open its events, and of one line each.
+
+    Example:
+        >>> readable(Format(name="a_b", title="", patterns=(Pattern(regex="^(?P<message>.*)$", undated=True),)))
+        True
+    """
+    alone = one.kind == "lines" and not one.starts and bool(one.patterns)
+    return alone and all(pattern.header_lines == 1 for pattern in one.patterns)
+
+
+def capture(texts: pl.Series, lines: Lines, patterns: Sequence[Pattern]) -> dict[str, Captured]:
+    """Read lines by patterns in turn, each those that the patterns before it left; give what each says by its regex.
+
+    The first pattern is that of most lines; the others read few, and a test alone is cheaper where it fails.
+    """
+    found: dict[str, Captured] = {}
+    for pattern in patterns:
+        if found:
+            likely = texts.str.contains(pattern.regex)
+            found[pattern.regex] = Captured(lines[likely.to_numpy()], groups_of(texts.filter(likely), pattern.regex)[1])
+            texts, lines = texts.filter(~likely), lines[~likely.to_numpy()]
+        else:
+            matched, groups = groups_of(texts, pattern.regex)
+            found[pattern.regex] = Captured(lines[matched], groups)
+            texts, lines = texts.filter(pl.Series(~matched)), lines[~matched]
+    return found
+
+
+def groups_of(texts: pl.Series, regex: str, *, lines: int = 1) -> tuple[npt.NDArray[np.bool_], pl.DataFrame]:
+    r"""Match texts of at most so many lines: which do, and the groups of those.
+
+    Example:
+        >>> matched, groups = groups_of(pl.Series(["1 up", "down"]), r"^(?P<process_pid>\d+) (?P<message>.*)$")
+        >>> matched.tolist(), groups.rows()
+        ([True, False], [('1', 'up')])
+    """
+    short, tail = _shortened(regex) if lines == 1 else _marked(regex)
+    found = texts.str.extract_groups(short).struct.unnest()
+    hit = found[_HEAD].is_not_null()
+    matched = hit.to_numpy()
+    if not matched.all():
+        found, texts = found.filter(hit), texts.filter(hit)
+    return matched, _with_message(found, texts, tail).drop(_HEAD)
+
+
+def _with_message(found: pl.DataFrame, texts: pl.Series, tail: str) -> pl.DataFrame:
+    if not tail:
+        return found
+    head, text = pl.col(_HEAD), pl.lit(texts)
+    rest = text.str.strip_prefix(head)
+    if tail == _OPTIONAL:
+        rest = pl.when(text != head).then(rest.str.strip_prefix(" "))
+    return found.with_columns(rest.alias("message"))
+
+
+@cache
+def _shortened(regex: str) -> tuple[str, str]:
+    """Give a regex that ends before the message, with the head as a group, and which tail it had; else none."""
+    for tail, test in _TAILS.items():
+        head = regex.removesuffix(tail)
+        if head != regex and head.startswith("^") and not _has_choice(head):
+            return f"^(?P<{_HEAD}>{head[1:]}){test}", tail
+    return _marked(regex)
+
+
+def _marked(regex: str) -> tuple[str, str]:
+    """Give a regex with an empty group that tells whether it matched."""
+    return f"(?P<{_HEAD}>)(?:{regex})", ""
+
+
+def _has_choice(regex: str) -> bool:
+    """Tell whether alternatives or flags stand outside all groups of a regex."""
+    depth, at, in_class = 0, 0, False
+    while at < len(regex):
+        char = regex[at]
+        if char == "\\":
+            at += 1
+        elif in_class:
+            in_class = char != "]"
+        elif char == "[":
+            in_class, at = True, at + (2 if regex[at + 1 : at + 2] == "^" else 1)
+        elif char in "()":
+            depth += 1 if char == "(" else -1
+            if regex.startswith("(?", at) and regex[at + 2 : at + 3] in tuple("imsuUxR-"):
+                return True
+        elif char == "|" and not depth:
+            return True
+        at += 1
+    return False
