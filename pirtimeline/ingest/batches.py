@@ -18,12 +18,15 @@ from pirtimeline.ingest import marks
 from pirtimeline.ingest.finish import Ongoing, finish, turns
 from pirtimeline.ingest.parts import write_parts
 from pirtimeline.ingest.recover import parse_or_recover
+from pirtimeline.ingest.streams import EARLY, settled_alike
+from pirtimeline.parsing import clock
 from pirtimeline.parsing.blocks import parse_many
 from pirtimeline.parsing.columns import timed
 from pirtimeline.parsing.lines import BINARY
 from pirtimeline.parsing.plan import SourcePlan
 from pirtimeline.parsing.plugin import Format, Parser
 from pirtimeline.parsing.splitting import BLOCK, Block, Readable, blocks
+from pirtimeline.parsing.turns import NOTHING, Turns, join_all
 from pirtimeline.schema import UNRECOGNISED
 
 BATCH = 32 << 20
@@ -69,14 +72,16 @@ def build_small(
     case: Path, batch: Sequence[Task], contents: Sequence[bytes], installed: Installed
 ) -> list[dict[str, Any]]:
     """Read small sources, write their parts and give what their commit marks say."""
-    tables = [*_rows_of_small(batch, contents, installed)]
-    rows = pl.concat(tables, how="diagonal_relaxed").sort("source_id", "byte_offset")
+    read = [*_rows_of_small(batch, contents, installed)]
+    told = {rows["source_id"][0]: ongoing.past for rows, ongoing in read}
+    rows = pl.concat([rows for rows, _ in read], how="diagonal_relaxed").sort("source_id", "byte_offset")
     first = batch[0].plan.source_id
     parts = write_parts(case, rows, f"{first}-{0:014d}", _stamp(batch), installed)
     counted = marks.tallies(rows)
     hashes = [hashlib.sha256(data).hexdigest() for data in contents]
     return [
         mark(task, counted.get(task.plan.source_id, marks.NOTHING), parts, sha256=sha)
+        | marks.told(task.plan, told.get(task.plan.source_id, NOTHING))
         for task, sha in zip(batch, hashes, strict=True)
     ]
 
@@ -102,10 +107,14 @@ def mark(
         "part_sha256": {part["path"]: part["sha256"] for part in mine},
         "read_as": marks.read_as(task.plan),
         "timed_as": marks.timed_as(task.plan),
+        "dated_with": None,
     }
 
 
-def _rows_of_small(batch: Sequence[Task], contents: Sequence[bytes], installed: Installed) -> Iterator[pl.DataFrame]:
+Finished = tuple[pl.DataFrame, Ongoing]
+
+
+def _rows_of_small(batch: Sequence[Task], contents: Sequence[bytes], installed: Installed) -> Iterator[Finished]:
     """Read the sources of a batch, those that hold the same formats together."""
     pairs = [(task.plan, data) for task, data in zip(batch, contents, strict=True)]
     for plan, data in pairs:
@@ -116,11 +125,11 @@ def _rows_of_small(batch: Sequence[Task], contents: Sequence[bytes], installed: 
         yield from _together([*group], installed)
 
 
-def _together(group: Sequence[tuple[SourcePlan, bytes]], installed: Installed) -> Iterator[pl.DataFrame]:
+def _together(group: Sequence[tuple[SourcePlan, bytes]], installed: Installed) -> Iterator[Finished]:
     plan = group[0][0]
     if len(group) == 1:
         table = parse_or_recover(Block(0, group[0][1]), plan, installed)
-        yield finish(table, plan, Ongoing(), offset=0)[0]
+        yield finish(table, plan, Ongoing(), offset=0)
         return
     read = parse_many([data for _, data in group], plan.formats, encoding=plan.encoding, newline=plan.newline)
     tables = read.partition_by("_block", as_dict=True, maintain_order=True)
@@ -129,7 +138,7 @@ def _together(group: Sequence[tuple[SourcePlan, bytes]], installed: Installed) -
         if found is not None:
             rejected = (found["parser"] == UNRECOGNISED).any()
             again = parse_or_recover(Block(0, data), mine, installed) if rejected else found
-            yield finish(again, mine, Ongoing(), offset=0)[0]
+            yield finish(again, mine, Ongoing(), offset=0)
 
 
 def _alike(plan: SourcePlan) -> str:
@@ -141,7 +150,7 @@ def _format_key(plan: SourcePlan) -> str:
     return marks.digest({key: told[key] for key in ("formats", "encoding", "newline")})
 
 
-def _parsed(plan: SourcePlan, data: bytes, installed: Installed) -> Iterator[pl.DataFrame]:
+def _parsed(plan: SourcePlan, data: bytes, installed: Installed) -> Iterator[Finished]:
     """Read a source by a parser in Python; lines are counted in its bytes, or are records where it is binary."""
     parser = installed[plan.parser]
     assert not isinstance(parser, Format)
@@ -154,7 +163,7 @@ def _parsed(plan: SourcePlan, data: bytes, installed: Installed) -> Iterator[pl.
         placed = placed.with_columns(_piece_of=pl.lit(None, pl.Int64), _block=pl.lit(0, pl.UInt32))
         placed = timed(placed, parser.time) if "timestamp_text" in placed.columns else placed
         rows, ongoing = finish(placed, plan, ongoing, offset=0)
-        yield rows
+        yield rows, ongoing
 
 
 def _records(table: pl.DataFrame) -> list[pl.Series]:
@@ -186,27 +195,33 @@ def build_large(
     counted: Mapping[str, Any] = marks.NOTHING
     written: list[Future[list[dict[str, Any]]]] = []
     hashed = _Hashed(stream)
-    for offset, rows in _runs(task, _settled(task, hashed, installed, pool, ahead)):
+    heard: list[Turns] = []
+    for offset, rows in _runs(task, _settled(task, hashed, installed, pool, ahead, heard)):
         counted = marks.added(counted, marks.tallies(rows).get(task.plan.source_id, marks.NOTHING))
         name = f"{task.plan.source_id}-{offset:014d}"
         written.append(pool.submit(write_parts, case, rows, name, _stamp([task]), installed))
         if len(written) > 1:
             written[-2].result()
     parts = [part for one in written for part in one.result()]
-    return mark(task, counted, parts, sha256=hashed.hexdigest())
+    whole = join_all(clock.in_time(heard, task.plan.rule))
+    early = None if settled_alike(heard, task.plan) else EARLY
+    return mark(task, counted, parts, sha256=hashed.hexdigest()) | marks.told(task.plan, whole) | {"dated_with": early}
 
 
 def _settled(
-    task: Task, stream: Readable, installed: Installed, pool: Executor, ahead: int
+    task: Task, stream: Readable, installed: Installed, pool: Executor, ahead: int, heard: list[Turns]
 ) -> Iterator[tuple[int, int, pl.DataFrame]]:
     """Read blocks on the pool and settle them in order, each with a look at the next: offset, size and rows of each."""
     ongoing = Ongoing()
-    told = None
     read = _in_order(blocks(stream, task.plan), task.plan, installed, pool, ahead)
     for (block, table), following in _with_next(read):
-        behind = turns(following[1]) if following else None
+        if not heard:
+            heard.append(turns(table, task.plan, block.offset))
+        told = heard[-1]
+        if following:
+            heard.append(turns(following[1], task.plan, following[0].offset))
+        behind = heard[-1] if following else None
         rows, ongoing = finish(table, task.plan, ongoing, offset=block.offset, told=told, following=behind)
-        told = behind
         yield block.offset, len(block.data), rows
 
 

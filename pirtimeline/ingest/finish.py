@@ -10,7 +10,7 @@ from pirtimeline.parsing import clock
 from pirtimeline.parsing.pieces import OPEN
 from pirtimeline.parsing.plan import SourcePlan
 from pirtimeline.parsing.times import FIELDS
-from pirtimeline.parsing.turns import NOTHING, Turns, join
+from pirtimeline.parsing.turns import NOTHING, Turns, moved
 from pirtimeline.schema import EVENT_COLUMNS, STRUCTURE, TIME_BASIS, UNRECOGNISED, UTC
 
 _TIMES = {"timestamp_text": pl.String(), **FIELDS}
@@ -55,7 +55,7 @@ def finish(
     piece = placed["_piece_of"].is_not_null()
     whole = placed.filter(~piece) if piece.any() else placed
     timed = _timed(whole)
-    told = clock.summarise(timed) if told is None else told
+    told = clock.summarise(timed, descending=plan.rule.descending) if told is None else told
     settled, _ = clock.settle(timed, plan.rule, carry_of(ongoing.past, told, following, plan))
     settled, observed = _observed(settled, plan, ongoing.observed)
     last = settled.filter(pl.col("parser") != STRUCTURE).tail(1)
@@ -64,9 +64,8 @@ def finish(
         pieces = _pieces(placed.filter(piece), settled, ongoing.open_event, plan.source_id)
         settled = pl.concat([settled, pieces], how="diagonal_relaxed").sort("byte_offset")
     kept = _noted(_named(settled, plan))
-    now = replace(
-        ongoing, lines=ongoing.lines + lines, past=join(ongoing.past, told), observed=observed, open_event=open_event
-    )
+    past = clock.extended(ongoing.past, told, plan.rule)
+    now = replace(ongoing, lines=ongoing.lines + lines, past=past, observed=observed, open_event=open_event)
     return kept.select([name for name in kept.columns if not name.startswith("_")]), now
 
 
@@ -74,12 +73,15 @@ def carry_of(past: Turns, told: Turns, following: Turns | None, plan: SourcePlan
     """Settle what a block must know of those before it and of the next."""
     before = [] if past == NOTHING else [past]
     after = [] if following is None else [following]
-    return clock.anchor([*before, told, *after], plan.rule)[len(before)]
+    found = clock.anchor(clock.in_time([*before, told, *after], plan.rule), plan.rule)
+    return found[len(after if plan.rule.descending else before)]
 
 
-def turns(table: pl.DataFrame) -> Turns:
-    """Say what a block that was read tells of its times."""
-    return clock.summarise(_timed(table.filter(pl.col("_piece_of").is_null())))
+def turns(table: pl.DataFrame, plan: SourcePlan, offset: int) -> Turns:
+    """Say what a block that was read, whose first byte is at `offset`, tells of its times."""
+    descending = plan.rule.descending
+    told = clock.summarise(_timed(table.filter(pl.col("_piece_of").is_null())), descending=descending)
+    return moved(told, -offset if descending else offset)
 
 
 def _placed(table: pl.DataFrame, source_id: str, offset: int, lines: int) -> pl.DataFrame:

@@ -11,6 +11,8 @@ from typing import Any
 import polars as pl
 
 from pirtimeline.parsing.plan import SourcePlan
+from pirtimeline.parsing.told import to_json as turns_json
+from pirtimeline.parsing.turns import Turns
 from pirtimeline.schema import STRUCTURE, UNRECOGNISED
 
 
@@ -35,6 +37,11 @@ def read_as(plan: SourcePlan) -> str:
 def timed_as(plan: SourcePlan) -> str:
     """Digest what decides how a source is dated: a change means that its parts are written anew from the old ones."""
     return digest(plan.rule.to_dict())
+
+
+def told(plan: SourcePlan, turns: Turns) -> dict[str, Any]:
+    """Keep of a source of a rotated set what it tells of its times, by which the others are dated."""
+    return {} if plan.place is None else {"told": turns_json(turns)}
 
 
 def tallies(rows: pl.DataFrame) -> dict[str, dict[str, Any]]:

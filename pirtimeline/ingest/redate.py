@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
 
 from pirtimeline.ingest import marks
 from pirtimeline.ingest.batches import Task
-from pirtimeline.ingest.finish import carry_of, join_objects
+from pirtimeline.ingest.finish import join_objects
+from pirtimeline.ingest.streams import ALONE, Beside, anchored
 from pirtimeline.parsing import clock, times
+from pirtimeline.parsing.plan import FormatUse
 from pirtimeline.parsing.plugin import Format, Parser
-from pirtimeline.parsing.turns import NOTHING, Turns, join
+from pirtimeline.parsing.turns import Turns, join_all
 from pirtimeline.schema import event_id
 from pirtimeline.store import listed_parts, write_part
 
@@ -37,7 +40,12 @@ _TOLD = (
 
 
 def redate(
-    case: Path, batch: Sequence[Mapping[str, Any]], late: Mapping[str, Task], installed: Installed
+    case: Path,
+    batch: Sequence[Mapping[str, Any]],
+    late: Mapping[str, Task],
+    installed: Installed,
+    *,
+    beside: Mapping[str, Beside] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:
     """Date sources of a committed batch anew.
 
@@ -46,22 +54,21 @@ def redate(
         batch: the sources of one commit mark.
         late: source id -> task, for those whose plan dates them otherwise now.
         installed: formats and parsers by name.
+        beside: source id -> what its rotated set tells, where that says more than the source itself.
 
     Returns:
         What the commit mark says then. Parts in which nothing changed stay; new ones lie beside the old.
     """
-    runs = {run: [*names] for run, names in groupby(sorted(listed_parts(batch), key=_run), key=_run)}
-    told = _turns(case, runs, late, installed)
-    stamp = marks.digest([[key, marks.timed_as(task.plan)] for key, task in sorted(late.items())])[:8]
+    runs = _runs(batch)
+    carries = _carries(case, runs, late, installed, beside)
+    digests = {key: beside.get(key, ALONE).digest for key in late}
+    stamp = marks.digest([[key, marks.timed_as(task.plan), digests[key]] for key, task in sorted(late.items())])[:8]
     renamed: dict[str, tuple[str, str]] = {}
     counted: dict[str, Mapping[str, Any]] = {}
-    pasts = dict.fromkeys(late, NOTHING)
     zones = {one["source_id"]: one["zone"] for one in batch}
     for number, (run, names) in enumerate(runs.items()):
         before = {name: _part(case, name) for name in names}
-        dated = pl.concat(
-            [_dated(one, number, late, told, pasts, zones, installed) for one in _by_source(before.values())]
-        )
+        dated = pl.concat([_dated(one, number, late, carries, zones, installed) for one in _by_source(before.values())])
         for source_id, more in marks.tallies(dated).items():
             counted[source_id] = marks.added(counted.get(source_id, marks.NOTHING), more)
         for name, old in before.items():
@@ -69,8 +76,36 @@ def redate(
             if not new.select(_TOLD).equals(old.select(_TOLD)):
                 renamed[name] = write_part(case, f"{run}-{stamp}", new)
     return [
-        _mark(one, late.get(one["source_id"]), counted.get(one["source_id"], marks.NOTHING), renamed) for one in batch
+        _mark(one, late.get(one["source_id"]), counted.get(one["source_id"], marks.NOTHING), renamed)
+        | ({"dated_with": digests[one["source_id"]]} if one["source_id"] in late else {})
+        for one in batch
     ]
+
+
+def heard(case: Path, batch: Sequence[Mapping[str, Any]], task: Task, installed: Installed) -> Turns:
+    """Say what a committed source tells of its times, from its parts."""
+    found = _turns(case, _runs(batch), {task.plan.source_id: task}, installed)
+    return join_all(clock.in_time([told for _, told in sorted(found.items())], task.plan.rule))
+
+
+def _runs(batch: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    return {run: [*names] for run, names in groupby(sorted(listed_parts(batch), key=_run), key=_run)}
+
+
+def _carries(
+    case: Path,
+    runs: Mapping[str, list[str]],
+    late: Mapping[str, Task],
+    installed: Installed,
+    beside: Mapping[str, Beside],
+) -> dict[tuple[str, int], clock.Carry]:
+    """Settle what each run of each source must know of the rest of its stream."""
+    found: dict[tuple[str, int], clock.Carry] = {}
+    for key, runs_of in groupby(sorted(_turns(case, runs, late, installed).items()), key=lambda one: one[0][0]):
+        told = {number: turns for (_, number), turns in runs_of}
+        settled = anchored([*told.values()], late[key].plan.rule, beside.get(key, ALONE))
+        found |= {(key, number): carry for number, carry in zip(told, settled, strict=True)}
+    return found
 
 
 def _by_source(tables: Iterable[pl.DataFrame]) -> list[pl.DataFrame]:
@@ -89,8 +124,10 @@ def _turns(
     for number, names in enumerate(runs.values()):
         for rows in _by_source(_part(case, name) for name in names):
             if rows["source_id"][0] in late:
+                task = late[rows["source_id"][0]]
                 found[rows["source_id"][0], number] = clock.summarise(
-                    _told(rows.filter(pl.col("continues").is_null()), installed)
+                    _told(rows.filter(pl.col("continues").is_null()), task, installed),
+                    descending=task.plan.rule.descending,
                 )
     return found
 
@@ -115,8 +152,7 @@ def _dated(
     rows: pl.DataFrame,
     number: int,
     late: Mapping[str, Task],
-    told: Mapping[tuple[str, int], Turns],
-    pasts: dict[str, Turns],
+    carries: Mapping[tuple[str, int], clock.Carry],
     zones: Mapping[str, str | None],
     installed: Installed,
 ) -> pl.DataFrame:
@@ -126,11 +162,9 @@ def _dated(
     task = late.get(source_id)
     if task is None:
         return rows.select(columns)
-    now = told[source_id, number]
-    carry = carry_of(pasts[source_id], now, told.get((source_id, number + 1)), task.plan)
-    pasts[source_id] = join(pasts[source_id], now)
+    carry = carries[source_id, number]
     piece = pl.col("continues").is_not_null()
-    settled, _ = clock.settle(_told(rows.filter(~piece), installed), task.plan.rule, carry)
+    settled, _ = clock.settle(_told(rows.filter(~piece), task, installed), task.plan.rule, carry)
     settled = _observed(_remarked(settled), zones.get(source_id) or "UTC", task, installed)
     if not rows["continues"].null_count() < rows.height:
         return settled.select(columns)
@@ -152,11 +186,12 @@ def _remarked(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _told(rows: pl.DataFrame, installed: Installed) -> pl.DataFrame:
+def _told(rows: pl.DataFrame, task: Task, installed: Installed) -> pl.DataFrame:
     """Read `timestamp_text` again, each row by the times its format writes; what was explicit stays as it was."""
+    known = {**installed, **_formats(task.plan.formats)}
     tables = []
     for (parser,), table in rows.partition_by("parser", as_dict=True, maintain_order=True).items():
-        tables.append(times.read(table, _times(installed.get(str(parser)))))
+        tables.append(times.read(table, _times(known.get(str(parser)))))
     table = pl.concat(tables, how="diagonal").sort("byte_offset")
     stays = (pl.col("time_basis") == "explicit") | (pl.col("_local").is_null() & pl.col("timestamp").is_not_null())
     wall, instant = pl.col("local_timestamp"), pl.col("timestamp").dt.replace_time_zone(None)
@@ -165,6 +200,12 @@ def _told(rows: pl.DataFrame, installed: Installed) -> pl.DataFrame:
         pl.when(stays).then(kept.get(name, pl.lit(None))).otherwise(pl.col(name)).cast(dtype).alias(name)
         for name, dtype in times.FIELDS.items()
     ).drop("timestamp")
+
+
+def _formats(uses: Sequence[FormatUse]) -> dict[str, Format]:
+    """Name the formats of a plan, those that were composed for its source among them."""
+    inner = [_formats(use.inner) for use in uses]
+    return {use.format.name: use.format for use in uses} | {name: one for told in inner for name, one in told.items()}
 
 
 def _times(parser: Format | Parser | None) -> list[str]:

@@ -11,15 +11,16 @@ from typing import Any
 
 from pirtimeline import evidence, store
 from pirtimeline.errors import CaseError, SourceError
-from pirtimeline.ingest import marks
+from pirtimeline.ingest import marks, streams
 from pirtimeline.ingest.batches import Task, batches, build_large, build_small
 from pirtimeline.ingest.declare import check, declare
-from pirtimeline.ingest.redate import redate
+from pirtimeline.ingest.redate import heard, redate
 from pirtimeline.parsing.plan import SourcePlan, plan_from_json
 from pirtimeline.parsing.plugin import Format, Parser
 from pirtimeline.parsing.registry import installed as installed_parsers
 from pirtimeline.parsing.splitting import BLOCK
 from pirtimeline.parsing.survey import Looked, survey
+from pirtimeline.parsing.told import from_json, to_json
 from pirtimeline.settings import Settings, read_settings, write_settings
 
 Installed = Mapping[str, Format | Parser]
@@ -229,7 +230,35 @@ def _build(case: Path, work: _Work, installed: Installed, workers: int, progress
             for one in done:
                 if progress is not None:
                     progress(one["paths"][0], one["size_bytes"])
-    return changed or bool(todo)
+    return _settle_streams(case, by_id, installed) or changed or bool(todo)
+
+
+def _settle_streams(case: Path, tasks: Mapping[str, Task], installed: Installed) -> bool:
+    """Date anew what the whole of a stream dates otherwise than a source by itself; tell whether anything changed."""
+    every = store.read_batches(case)
+    committed = {one["source_id"]: (name, one) for name, batch in every.items() for one in batch}
+    told: dict[str, Mapping[str, Any]] = {}
+    beside: dict[str, streams.Beside] = {}
+    for keys in streams.sets_of({key: task.plan for key, task in tasks.items()}, committed):
+        for key in keys:
+            name, one = committed[key]
+            told[key] = one.get("told") or to_json(heard(case, every[name], tasks[key], installed))
+        beside |= streams.of_set([(tasks[key].plan, tasks[key].size, from_json(told[key])) for key in keys])
+    late = {key: task for key, task in tasks.items() if _dated_with(committed[key][1]) != _dated_with(beside.get(key))}
+    for batch in every.values():
+        kept = [{**one, **({"told": told[one["source_id"]]} if one["source_id"] in told else {})} for one in batch]
+        mine = {one["source_id"]: late[one["source_id"]] for one in batch if one["source_id"] in late}
+        now = redate(case, kept, mine, installed, beside=beside) if mine else kept
+        if now != batch:
+            store.commit(case, now)
+    return bool(late)
+
+
+def _dated_with(told: Mapping[str, Any] | streams.Beside | None) -> str | None:
+    """Name what of its stream a source is dated with; nothing where it is dated as by itself."""
+    if isinstance(told, streams.Beside):
+        return told.digest
+    return told.get("dated_with") if told else None
 
 
 def _drop_outdated(case: Path, work: _Work) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import accumulate
+from typing import TypeVar
 
 import polars as pl
 
@@ -20,7 +21,7 @@ from pirtimeline.parsing.anchors import Top
 from pirtimeline.parsing.assemble import FIELDS, readings_of_numbers, real_day
 from pirtimeline.parsing.offsets import zone
 from pirtimeline.parsing.rule import TimeRule, in_utc, name_date
-from pirtimeline.parsing.turns import DAY, NOTHING, Edge, Turns, join, shift, summarise, turned
+from pirtimeline.parsing.turns import DAY, NOTHING, Edge, Turns, forwards, join, shift, summarise, turned
 from pirtimeline.schema import LOCAL, STRUCTURE, TIME_BASES, TIME_BASIS, UTC
 
 __all__ = ["REMARKS", "Carry", "Known", "TimeRule", "Turns", "anchor", "name_date", "settle", "summarise", "zone"]
@@ -30,6 +31,8 @@ NO_YEAR = "no year is known for this time"
 NO_DATE = "no date is known for this time"
 NO_START = "no start is known from which this time counts"
 FUTURE = "later than the evidence was collected"
+
+T = TypeVar("T")
 
 REMARKS = (IMPOSSIBLE, NO_YEAR, NO_DATE, NO_START, FUTURE, instants.GAP, instants.FOLD)
 """All that the clock ever writes into `_note`, so that a new settling can take the old remarks back."""
@@ -165,7 +168,7 @@ def _instant(edge: Edge | None, known: Known, rule: TimeRule) -> int | None:
         "_resolution_us": None,
         **told,
     }
-    schema = {"byte_offset": pl.UInt64(), "timestamp_text": pl.String(), **FIELDS, "_local": pl.Int64()}
+    schema = {"byte_offset": pl.Int64(), "timestamp_text": pl.String(), **FIELDS, "_local": pl.Int64()}
     frame = pl.DataFrame([row], schema=schema).with_columns(pl.from_epoch("_local", "us").cast(LOCAL))
     placed = _wall(frame, rule, _turned_on(known, edge))
     return _timed(placed, rule, known)["timestamp"].dt.epoch("us").item()  # type: ignore[no-any-return]
@@ -201,17 +204,43 @@ def settle(frame: pl.DataFrame, rule: TimeRule, carry: Carry | None = None) -> t
     carry = carry or Carry()
     known, following = carry.known, carry
     if known is None:
-        told = summarise(frame)
+        told = summarise(frame, descending=rule.descending)
         known = _so_far(carry.past, told, rule)
-        following = Carry(past=join(carry.past, told))
-    walls = _wall(frame, rule, known)
-    return _finished(_timed(walls, rule, known), known), following
+        following = Carry(past=extended(carry.past, told, rule))
+    if not rule.descending:
+        return _settled(frame, rule, known), following
+    settled = _settled(forwards(frame), rule, known)
+    return forwards(settled).with_columns(pl.col("byte_offset").cast(frame.schema["byte_offset"])), following
+
+
+def _settled(frame: pl.DataFrame, rule: TimeRule, known: Known) -> pl.DataFrame:
+    return _finished(_timed(_wall(frame, rule, known), rule, known), known)
+
+
+def extended(past: Turns, told: Turns, rule: TimeRule) -> Turns:
+    """Join what a source's blocks so far tell and what the next one does, in the order of time.
+
+    Example:
+        >>> extended(NOTHING, NOTHING, TimeRule()) == NOTHING
+        True
+    """
+    return join(told, past) if rule.descending else join(past, told)
 
 
 def _so_far(past: Turns, told: Turns, rule: TimeRule) -> Known:
     """Settle what a block must know from the blocks before it and from itself."""
-    found = anchor([told], rule) if past == NOTHING else anchor([past, told], rule)[1:]
-    return found[0].known or Known()
+    found = anchor(in_time([told] if past == NOTHING else [past, told], rule), rule)
+    return found[0 if rule.descending else -1].known or Known()
+
+
+def in_time(stretches: Sequence[T], rule: TimeRule) -> list[T]:
+    """Put what is said of a source's stretches in the order of time, or back in that of the source.
+
+    Example:
+        >>> in_time([], TimeRule())
+        []
+    """
+    return list(reversed(stretches)) if rule.descending else list(stretches)
 
 
 def _wall(frame: pl.DataFrame, rule: TimeRule, known: Known) -> pl.DataFrame:

@@ -14,6 +14,7 @@ from typing import Any
 from pirtimeline.errors import CaseError
 from pirtimeline.parsing.clock import TimeRule
 from pirtimeline.parsing.plugin import Format, Parser, Pattern
+from pirtimeline.parsing.rotation import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,9 @@ class SourcePlan:
     """What the survey settled for one source.
 
     `parser` names a Python parser that reads the source instead of `formats`. `order` is `ascending`, `descending`
-    or `mixed`. `inferred` is the time rule that the evidence alone shows, `rule` the same with what the analyst
-    declared laid over it. `because` keeps the evidence of what was inferred: `field`, `value`, `event_ids`, `text`.
+    or `mixed`; `place` says where it stands in a rotated set. `inferred` is the time rule that the evidence alone
+    shows, `rule` the same with what the analyst declared laid over it. `because` keeps the evidence of what was
+    inferred: `field`, `value`, `event_ids`, `text`.
     """
 
     source_id: str
@@ -40,6 +42,7 @@ class SourcePlan:
     encoding: str = "utf-8"
     newline: str = "lf"
     order: str = "ascending"
+    place: Place | None = None
     rule: TimeRule
     inferred: TimeRule
     host_name: str | None = None
@@ -57,6 +60,7 @@ class SourcePlan:
             "encoding": self.encoding,
             "newline": self.newline,
             "order": self.order,
+            "place": self.place and dataclasses.asdict(self.place),
             "zone": rule.get("zone"),
             "year": rule.get("year"),
             "host": self.host_name,
@@ -87,6 +91,7 @@ def plan_from_json(source_id: str, told: Mapping[str, Any], installed: Mapping[s
         encoding=told["encoding"],
         newline=told["newline"],
         order=told["order"],
+        place=Place(**told["place"]) if told.get("place") else None,
         rule=TimeRule.from_dict(told["time"]),
         inferred=TimeRule.from_dict(told["inferred"]),
         host_name=told["host"],

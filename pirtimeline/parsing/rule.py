@@ -38,6 +38,7 @@ class TimeRule:
         name_date: what the file's name says: `2024`, `2024-01` or `2024-01-07`.
         date_order: how dates of bare numbers are read: `mdy`, `dmy`, `ymd`.
         start: the instant (UTC) from which seconds since a start count.
+        descending: the source lists its newest events first.
     """
 
     zone: str | None = None
@@ -51,6 +52,7 @@ class TimeRule:
     name_date: str | None = None
     date_order: str | None = None
     start: datetime | None = None
+    descending: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Give what is known as JSON can hold it, keys in a fixed order.
@@ -60,7 +62,7 @@ class TimeRule:
             {'zone': '+01:00', 'zone_basis': 'zone_declared'}
         """
         told = {one.name: getattr(self, one.name) for one in fields(self)}
-        return {key: _text(value) for key, value in told.items() if value is not None}
+        return {key: _text(value) for key, value in told.items() if value is not None and value is not False}
 
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> Self:

@@ -15,7 +15,7 @@ import polars as pl
 
 from pirtimeline.errors import FormatError
 from pirtimeline.evidence import Found, Source
-from pirtimeline.parsing import clock, times, zones
+from pirtimeline.parsing import clock, rotation, times, zones
 from pirtimeline.parsing.clock import TimeRule
 from pirtimeline.parsing.clues import clue_events
 from pirtimeline.parsing.detect import detect
@@ -171,11 +171,21 @@ def _inferred(looked: Mapping[str, Looked], plans: Mapping[str, SourcePlan]) -> 
     """Settle hosts, the order of dates, and zones, which may be known only from another source."""
     events = clue_events([(plans[key], offset, data) for key, one in looked.items() for offset, data in one.pieces])
     named = _named_hosts(events)
-    folders = folder_hosts({key: one.paths[0] for key, one in looked.items()})
-    orders = _date_orders(events)
+    paths = {key: one.paths[0] for key, one in looked.items()}
+    folders = folder_hosts(paths)
+    dates = _date_orders(events, {key: rotation.series(path) for key, path in paths.items()})
     hosted = {key: _hosted(plan, named.get(key), folders.get(key)) for key, plan in plans.items()}
     found = zones.infer(_clued(hosted, named), events)
-    return {key: _timed(plan, orders.get(key), found.get(key)) for key, plan in hosted.items()}
+    timed = {key: _timed(plan, dates.get(key), found.get(key)) for key, plan in hosted.items()}
+    orders = rotation.orders(events)
+    sets = rotation.sets(rotation.members(events, orders, paths, {key: one.mtime for key, one in looked.items()}))
+    return {key: _ordered(plan, orders.get(key, plan.order), sets.get(key)) for key, plan in timed.items()}
+
+
+def _ordered(plan: SourcePlan, order: str, place: rotation.Place | None) -> SourcePlan:
+    """Say how a source lists its events, and where it stands in a rotated set."""
+    rule = replace(plan.inferred, descending=order == "descending")
+    return replace(plan, order=order, place=place, rule=rule, inferred=rule)
 
 
 def _hosted(plan: SourcePlan, named: str | None, folder: str | None) -> SourcePlan:
@@ -192,14 +202,15 @@ def _named_hosts(events: pl.DataFrame) -> dict[str, str]:
     return {source_id: hosts[0] for source_id, hosts in alone.iter_rows()}
 
 
-def _date_orders(events: pl.DataFrame) -> dict[str, str]:
-    """Decide for each source how its dates of bare numbers are read."""
+def _date_orders(events: pl.DataFrame, series: Mapping[str, str]) -> dict[str, str]:
+    """Decide for each source, together with those of its rotated set, how its dates of bare numbers are read."""
     bare = events.filter(pl.col("ambiguous").is_not_null())
-    found = {
-        key: times.date_order(table["timestamp_text"])
-        for (key,), table in bare.partition_by("source_id", as_dict=True, maintain_order=True).items()
-    }
-    return {str(key): order for key, order in found.items() if order}
+    named = bare.with_columns(_series=pl.col("source_id").replace_strict(series, return_dtype=pl.String))
+    found: dict[str, str] = {}
+    for _, table in named.partition_by("_series", as_dict=True, maintain_order=True).items():
+        order = times.date_order(table["timestamp_text"])
+        found |= dict.fromkeys(table["source_id"].unique(), order) if order else {}
+    return found
 
 
 def _clued(plans: Mapping[str, SourcePlan], named: Mapping[str, str]) -> list[zones.Clue]:

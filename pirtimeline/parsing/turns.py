@@ -97,11 +97,22 @@ class Turns:
 NOTHING = Turns(tracks={}, steps={}, ends={})
 
 
-def summarise(frame: pl.DataFrame) -> Turns:
+def forwards(frame: pl.DataFrame) -> pl.DataFrame:
+    """Turn rows of a source that lists its newest first, so that time runs on; places then count up to zero.
+
+    Example:
+        >>> forwards(pl.DataFrame({"byte_offset": [0, 16]}))["byte_offset"].to_list()
+        [-16, 0]
+    """
+    return frame.reverse().with_columns(-pl.col("byte_offset").cast(pl.Int64))
+
+
+def summarise(frame: pl.DataFrame, *, descending: bool = False) -> Turns:
     """Say what a block's rows tell of its source's times.
 
     Args:
         frame: rows in order of `byte_offset`, with `timestamp_text` and the columns of `parsing.times.FIELDS`.
+        descending: the source lists its newest first.
 
     Example:
         >>> from pirtimeline.parsing import times
@@ -109,6 +120,7 @@ def summarise(frame: pl.DataFrame) -> Turns:
         >>> summarise(times.read(texts, "syslog")).tracks["year"].turns
         1
     """
+    frame = forwards(frame) if descending else frame
     dated = _dated(frame)
     if dated.is_empty():
         return replace(NOTHING, loose=not frame.is_empty())
@@ -273,6 +285,19 @@ def join(before: Turns, after: Turns) -> Turns:
         orders=_both_orders(before.orders, after.orders),
         loose=before.loose or after.loose,
     )
+
+
+def moved(told: Turns, by: int) -> Turns:
+    """Count the places of a stretch from `by` bytes further back, as where sources stand behind each other.
+
+    Example:
+        >>> moved(Turns(tracks={}, steps={("", 7): (1, 40)}, ends={}), 100).steps
+        {('', 7): (1, 140)}
+    """
+    steps = {key: (count, offset + by) for key, (count, offset) in told.steps.items()}
+    ends = {kind: (first, offset + by, last) for kind, (first, offset, last) in told.ends.items()}
+    edges = [edge and replace(edge, byte_offset=edge.byte_offset + by) for edge in (told.first, told.last)]
+    return replace(told, steps=steps, ends=ends, first=edges[0], last=edges[1])
 
 
 def join_all(every: Iterable[Turns]) -> Turns:

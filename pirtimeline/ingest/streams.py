@@ -1,0 +1,142 @@
+"""Times that one source alone, or one block of it, cannot settle: dated anew when the whole stream was read.
+
+A rotated log is one stream: which year its stamps without one are of, on which day a stamp without date stands, when
+clocks were set back, is settled over all its files. A source is dated as it is read; where its stream says otherwise,
+its parts are written anew. So the result depends neither on the order of work nor on where batches are cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
+
+from pirtimeline.ingest import marks
+from pirtimeline.ingest.finish import carry_of
+from pirtimeline.parsing import clock
+from pirtimeline.parsing.clock import Known, TimeRule
+from pirtimeline.parsing.plan import SourcePlan
+from pirtimeline.parsing.turns import BUCKET, NOTHING, Turns, moved
+
+EARLY = "blocks"
+"""In a mark's `dated_with`: blocks were settled as they came, and the whole source says otherwise."""
+
+_NEAR = 8
+"""How many buckets around its stamps a stretch asks for steps back: no fold is longer."""
+
+Stretch = tuple[Turns, TimeRule]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a source's stream tells beside it: stretches before and behind it, and the bytes before it.
+
+    `kept`: years and days are the source's own to tell; clocks that were set back are the stream's.
+    """
+
+    before: tuple[Stretch, ...] = ()
+    behind: tuple[Stretch, ...] = ()
+    base: int = 0
+    kept: bool = False
+    digest: str | None = None
+
+
+ALONE = Beside()
+
+
+def settled_alike(heard: Sequence[Turns], plan: SourcePlan) -> bool:
+    """Tell whether blocks that were settled as they came are settled as the whole source has it."""
+    if len(heard) < 3:
+        return True
+    exact = anchored(heard, plan.rule, ALONE)
+    pasts = accumulate(heard, lambda past, told: clock.extended(past, told, plan.rule), initial=NOTHING)
+    came = [
+        carry_of(past, told, following, plan).known
+        for past, told, following in zip(pasts, heard, [*heard[1:], None], strict=False)
+    ]
+    return all(
+        _effect(one, told) == _effect(carry.known, told) for one, carry, told in zip(came, exact, heard, strict=True)
+    )
+
+
+def anchored(stretches: Sequence[Turns], rule: TimeRule, beside: Beside) -> list[clock.Carry]:
+    """Settle what each stretch of a source must know of the rest of it, and of its stream.
+
+    Args:
+        stretches: what each tells, in the order of the source.
+        rule: the source's rule.
+        beside: what its stream tells beside it.
+
+    Returns:
+        A carry for each stretch, in the same order.
+    """
+    mine = clock.in_time(stretches, rule)
+    own = clock.anchor(mine, rule)
+    if beside.before or beside.behind:
+        placed = [moved(told, beside.base) for told in mine]
+        every = [*beside.before, *((told, rule) for told in placed), *beside.behind]
+        found = clock.anchor([told for told, _ in every], [one for _, one in every])[len(beside.before) :]
+        own = [
+            clock.Carry(known=_as_own(carry.known, alone.known, beside, number == 0, number == len(mine) - 1))
+            for number, (carry, alone) in enumerate(zip(found, own, strict=False))
+        ]
+    return clock.in_time(own, rule)
+
+
+def _as_own(known: Known | None, own: Known | None, beside: Beside, first: bool, last: bool) -> Known:
+    """Take over what the stream says; undated rows are bounded by rows of their own source."""
+    known, own = known or Known(), own or Known()
+    steps = tuple((key, (count, offset - beside.base)) for key, (count, offset) in known.steps)
+    known = replace(known, steps=steps, before=None if first else known.before, after=None if last else known.after)
+    return replace(known, year=own.year, day=own.day, scattered=own.scattered) if beside.kept else known
+
+
+def _effect(known: Known | None, told: Turns) -> tuple[object, ...]:
+    """Say of what is known only what changes how a stretch is dated."""
+    known = known or Known()
+    spans = {kind: (first // BUCKET - _NEAR, last // BUCKET + _NEAR) for kind, (first, _, last) in told.ends.items()}
+    near = [
+        (key, found) for key, found in known.steps if key[0] in spans and spans[key[0]][0] <= key[1] <= spans[key[0]][1]
+    ]
+    year = (known.year, known.scattered) if "year" in told.tracks else None
+    day = known.day if "date" in told.tracks else None
+    order = (known.order, known.sure) if told.orders is not None else None
+    return year, day, order, tuple(near)
+
+
+def of_set(members: Sequence[tuple[SourcePlan, int, Turns]]) -> dict[str, Beside]:
+    """Say of each source of a rotated set what the others tell, where that changes how it is dated.
+
+    Args:
+        members: plan, size in bytes and what it tells of each, in the order of the set.
+
+    Returns:
+        source id -> what stands beside it; sources that are dated as by themselves are left out.
+    """
+    bases = [*accumulate((size for _, size, _ in members), initial=0)]
+    bases = [base + size * plan.rule.descending for base, (plan, size, _) in zip(bases, members, strict=False)]
+    stretches = [(moved(told, base), plan.rule) for base, (plan, _, told) in zip(bases, members, strict=False)]
+    declared = any(plan.rule.year is not None for plan, _, _ in members)
+    found = {}
+    for number, (plan, _, told) in enumerate(members):
+        kept = declared or (plan.place is not None and plan.place.kept)
+        beside = Beside(tuple(stretches[:number]), tuple(stretches[number + 1 :]), bases[number], kept)
+        known = anchored([told], plan.rule, beside)[0].known
+        effect = _effect(known, told)
+        if effect != _effect(anchored([told], plan.rule, ALONE)[0].known, told):
+            found[plan.source_id] = replace(beside, digest=marks.digest(repr(effect)))
+    return found
+
+
+def sets_of(plans: Mapping[str, SourcePlan], committed: Collection[str]) -> list[list[str]]:
+    """List the rotated sets whose sources are all read, each in its order."""
+    found: dict[str, list[str]] = {}
+    for key, plan in plans.items():
+        if plan.place is not None:
+            found.setdefault(plan.place.of, []).append(key)
+    ordered = [sorted(keys, key=lambda key: _number(plans[key])) for _, keys in sorted(found.items())]
+    return [keys for keys in ordered if len(keys) > 1 and all(key in committed for key in keys)]
+
+
+def _number(plan: SourcePlan) -> int:
+    return plan.place.place if plan.place else 0
