@@ -50,7 +50,7 @@ def encoded(table: pl.DataFrame) -> memoryview:
         writer.write_table(first, row_group_size=ROW_GROUP)
         for begin in range(ROW_GROUP, table.height, ROW_GROUP):
             writer.write_table(_arrow(table.slice(begin, ROW_GROUP), nulls), row_group_size=ROW_GROUP)
-    return memoryview(out.getvalue())
+    return memoryview(out.getvalue()).cast("B")
 
 
 def _is_all_null(column: pl.Series) -> bool:
