@@ -8,12 +8,13 @@ SAMPLE := sample_logs/inc-2024-00123.tar.gz
 ZONES := --zone '*app?/*=America/New_York' --zone '*mail1*=Europe/Berlin'
 DOCUMENTS := README.md docs/*.md
 
-.PHONY: help setup demo test check lint types floors docs notebooks wheel bench format clean
+.PHONY: help setup demo test check lint types floors docs notebooks wheel bench laws format clean
 
 help:
 	@echo "demo    build the case of sample_logs/ and print its timeline"
 	@echo "test    run the tests"
 	@echo "check   all that a change is held to: lint types floors test docs notebooks wheel"
+	@echo "laws    try what rules mean on 20,000 rules and 20,000 correlations, and make the mistakes that tests must catch"
 	@echo "bench   measure speed and memory"
 	@echo "format  format the code, and write the generated parts of the documents anew"
 	@echo "clean   remove what the targets made"
@@ -58,6 +59,10 @@ notebooks: $(READY)
 
 wheel: $(READY)
 	sh tests/wheel.sh $(BIN)/python
+
+laws: $(READY)
+	HYPOTHESIS_PROFILE=search $(BIN)/python -m pytest -k agree_with_naive_reading tests/test_signatures_semantics.py tests/test_signatures_correlation.py
+	$(BIN)/python benchmarks/mistakes.py
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks

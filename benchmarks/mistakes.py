@@ -19,7 +19,7 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parents[1]
-TESTS = ["regex", "semantics", "correlation", "findings", "slow", "check", "catalogue"]
+TESTS = ["regex", "search", "semantics", "correlation", "findings", "slow", "check", "catalogue"]
 
 MISTAKES: list[dict[str, str]] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text("utf-8"))
 

@@ -1,8 +1,9 @@
 """Measure signatures: thousands of rules over a million Windows events, loading them, and the catalogue over catalina.
 
-    python benchmarks/signatures.py rules FOLDER --rules 3000          write rules of realistic shape
-    python benchmarks/signatures.py events FILE --events 1000000       write Windows events as a part
-    python benchmarks/signatures.py run FOLDER FILE                    load and match; prints seconds and peak memory
+    python -m benchmarks.signatures rules FOLDER --rules 3000          write rules of realistic shape
+    python -m benchmarks.signatures events FILE --events 1000000       write Windows events as a part
+    python -m benchmarks.signatures run FOLDER FILE                  load and match; prints seconds and peak memory
+    python -m benchmarks.signatures catalogue FOLDER --size 200        our catalogue over a catalina.out, and its ingest
 
 The rules have the proportions of the public collections: process creation 43 %, mostly `endswith` and `contains`,
 a third with `all`, a quarter with a filter, a few regular expressions. Everything is invented and seeded.
@@ -13,6 +14,9 @@ from __future__ import annotations
 import argparse
 import random
 import resource
+import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 from uuid import UUID
@@ -20,7 +24,8 @@ from uuid import UUID
 import polars as pl
 import yaml
 
-from pirtimeline import signatures
+from benchmarks import data
+from pirtimeline import Case, signatures
 from pirtimeline.schema import EVENT_COLUMNS
 
 SYSMON = "Microsoft-Windows-Sysmon/Operational"
@@ -206,17 +211,40 @@ def run(folder: Path, file: Path) -> None:
     print(f"hits {found.hits.height}  findings {found.findings.height}  peak {peak:.0f} MB")
 
 
+def catalogue(folder: Path, size: int) -> None:
+    """Ingest a catalina.out in a process of its own, then match the built-in signatures against it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path, case = data.write("catalina", folder, size << 20), folder / "catalogue-case"
+    shutil.rmtree(case, ignore_errors=True)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.perf_counter()
+    command = [sys.executable, "-m", "pirtimeline", "ingest", str(path), "--case", str(case), "--quiet"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    ingested, used = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    work = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+    rules = signatures.load()
+    began, worked = time.perf_counter(), time.process_time()
+    found = signatures.match(Case(case).events(), rules)
+    wall, matched = time.perf_counter() - began, time.process_time() - worked
+    print(f"ingest of {path.stat().st_size / 1e6:.0f} MB: {ingested:.2f} s, {work:.2f} s of processor")
+    print(f"{len(rules.signatures())} signatures: {wall:.2f} s, {matched:.2f} s of processor: ", end="")
+    print(f"{wall / ingested:.0%} and {matched / work:.0%} of the ingest; {found.hits.height} hits")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["rules", "events", "run"])
+    parser.add_argument("what", choices=["rules", "events", "run", "catalogue"])
     parser.add_argument("paths", nargs="+", type=Path)
     parser.add_argument("--rules", type=int, default=3000)
     parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--size", type=int, default=200, help="MB")
     options = parser.parse_args()
     if options.what == "rules":
         write_rules(options.paths[0], options.rules)
     elif options.what == "events":
         write_events(options.paths[0], options.events)
+    elif options.what == "catalogue":
+        catalogue(options.paths[0], options.size)
     else:
         run(options.paths[0], options.paths[1])
 

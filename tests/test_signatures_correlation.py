@@ -9,6 +9,7 @@ import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from signatures import naive_correlation
+from signatures.cases import cases
 
 from pirtimeline.signatures import Rules, match
 from pirtimeline.signatures.fields import Binding, Entry, FieldMaps
@@ -112,9 +113,10 @@ def as_sigma(body: dict[str, Any]) -> dict[str, Any]:
     return {**body, "timespan": f"{body['timespan']}s"} | ({} if body["group-by"] else {"group-by": None})
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=cases(45, 3500), deadline=None, suppress_health_check=list(HealthCheck))
 @given(EVENTS, st.lists(correlations(), min_size=4, max_size=8))
 def test_correlations_agree_with_naive_reading(events: list[dict[str, Any]], bodies: list[dict[str, Any]]) -> None:
+    """Try about six correlations on the same events each time: more than 20,000 in the profile `search`."""
     items = [{**event, "events": [f"{n:012x}:0"]} for n, event in enumerate(events)]
     rules = loaded(*({"title": f"k{n}", "name": f"k{n}", "correlation": as_sigma(b)} for n, b in enumerate(bodies)))
     hits = match(table(events), rules).hits
@@ -127,6 +129,71 @@ def test_correlations_agree_with_naive_reading(events: list[dict[str, Any]], bod
             for event in item["events"]
         }
         assert set(hits.filter(pl.col("signature_id") == f"k{n}")["event_id"]) == expected, body
+
+
+def seen(*told: str, **fields: str) -> list[dict[str, Any]]:
+    """Make events of `rule@second` and, behind a colon, an amount; all have the same further fields."""
+    out = []
+    for one in told:
+        head, _, amount = one.partition(":")
+        rule, _, second = head.partition("@")
+        out.append({"rule": rule, "at": int(second), "fields": {**fields, **({"amount": amount} if amount else {})}})
+    return out
+
+
+AMOUNTS = seen("a@0:1", "a@1:2", "a@2:9")
+USERS = [*seen("a@0", user="u"), *seen("a@1", user="v"), *seen("a@2", user="u")]
+TABLE: list[tuple[str, list[str], Any, list[dict[str, Any]], int]] = [
+    ("event_count", ["a"], {"gte": 3}, seen("a@0", "a@1", "a@2"), 3),
+    ("event_count", ["a"], {"gte": 3}, seen("a@0", "a@1"), 0),
+    ("event_count", ["a"], {"gt": 3}, seen("a@0", "a@1", "a@2"), 0),
+    ("event_count", ["a"], {"gt": 2}, seen("a@0", "a@1", "a@2"), 3),
+    ("event_count", ["a"], {"lt": 2}, seen("a@0", "a@99"), 2),
+    ("event_count", ["a"], {"lt": 1}, seen("a@0"), 0),
+    ("event_count", ["a"], {"lte": 1}, seen("a@0", "a@99"), 2),
+    ("event_count", ["a"], {"eq": 1}, seen("a@0", "a@99"), 2),
+    ("event_count", ["a"], {"eq": 3}, seen("a@0"), 0),
+    ("event_count", ["a"], {"neq": 1}, seen("a@0", "a@99"), 0),
+    ("event_count", ["a"], {"neq": 1}, seen("a@0", "a@9"), 2),
+    ("event_count", ["a", "b"], {"gte": 2}, seen("a@0", "b@1", "c@2"), 2),
+    ("value_count", ["a"], {"field": "user", "gte": 2}, USERS, 3),
+    ("value_count", ["a"], {"field": "user", "gte": 3}, USERS, 0),
+    ("value_count", ["a"], {"field": "user", "gte": 1}, seen("a@0"), 0),
+    ("value_sum", ["a"], {"field": "amount", "gte": 12}, AMOUNTS, 3),
+    ("value_sum", ["a"], {"field": "amount", "gt": 12}, AMOUNTS, 0),
+    ("value_sum", ["a"], {"field": "amount", "lte": 0}, seen("a@0:x"), 0),
+    ("value_avg", ["a"], {"field": "amount", "gte": 4}, AMOUNTS, 3),
+    ("value_avg", ["a"], {"field": "amount", "gte": 5}, AMOUNTS, 0),
+    ("value_median", ["a"], {"field": "amount", "eq": 2}, AMOUNTS, 3),
+    ("value_median", ["a"], {"field": "amount", "gte": 3}, AMOUNTS, 0),
+    ("value_percentile", ["a"], {"field": "amount", "percentile": 100, "gte": 9}, AMOUNTS, 3),
+    ("value_percentile", ["a"], {"field": "amount", "percentile": 75, "gte": 6}, AMOUNTS, 0),
+    ("value_percentile", ["a"], {"field": "amount", "percentile": 0, "lte": 0}, AMOUNTS, 0),
+    ("temporal", ["a", "b"], None, seen("b@0", "a@1"), 2),
+    ("temporal", ["a", "b"], None, seen("a@0", "a@1"), 0),
+    ("temporal", ["a", "b", "c"], {"gte": 2}, seen("a@0", "c@1"), 2),
+    ("temporal", ["a", "b"], "a or b", seen("b@0"), 1),
+    ("temporal", ["a", "b"], "a and not b", seen("a@0", "b@1"), 1),
+    ("temporal_ordered", ["a", "b"], None, seen("a@0", "b@1"), 2),
+    ("temporal_ordered", ["a", "b"], None, seen("b@0", "a@1"), 0),
+    ("temporal_ordered", ["a", "b"], None, seen("a@0", "b@11"), 0),
+    ("temporal_ordered", ["a", "b", "c"], {"gte": 2}, seen("a@0", "c@1"), 2),
+]
+"""A kind of correlation, its rules and condition, the events, and how many of them its matches hold within 10 s."""
+
+
+def test_truth_table_of_correlations_holds() -> None:
+    for kind, rules, condition, events, expected in TABLE:
+        body = {"type": kind, "rules": rules, "timespan": "10s", **({"condition": condition} if condition else {})}
+        assert len(ids(table(events), loaded(correlation(**body)))) == expected, (kind, condition)
+
+
+def test_every_type_and_operator_stands_in_the_truth_table() -> None:
+    from sigma.correlations import SigmaCorrelationConditionOperator, SigmaCorrelationType
+
+    assert {each.name.lower() for each in SigmaCorrelationType} == {kind for kind, *_ in TABLE}
+    used = {word for _, _, condition, _, _ in TABLE if isinstance(condition, dict) for word in condition}
+    assert {each.name.lower() for each in SigmaCorrelationConditionOperator} <= used
 
 
 def test_window_ends_where_the_time_span_does() -> None:

@@ -101,8 +101,8 @@ def test_undated_match_stands_within_its_bounds() -> None:
     assert named["finding_id"] == made([{"event_id": "000000000001:0", "timestamp": minute(0)}])[0]["finding_id"]
 
 
-def test_no_match_gives_an_empty_table_of_the_same_columns() -> None:
-    empty = signatures.match(pl.LazyFrame(schema={"event_id": pl.String(), "parser": pl.String()}), signatures.load())
+def test_no_match_gives_an_empty_table_of_the_same_columns(ours: signatures.Rules) -> None:
+    empty = signatures.match(pl.LazyFrame(schema={"event_id": pl.String(), "parser": pl.String()}), ours)
     assert empty.findings.schema == pl.Schema(FINDING_COLUMNS) and empty.findings.is_empty()
     assert empty.hits.columns == ["signature_id", "event_id", "timestamp", "host_name", "service_name"]
 
@@ -119,10 +119,16 @@ LINES = st.sampled_from(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@pytest.fixture(scope="module")
+def ours() -> signatures.Rules:
+    return signatures.load()
+
+
+@settings(max_examples=10, deadline=None)
 @given(st.lists(st.tuples(LINES, st.sampled_from(["generic_text", "syslog_rfc3164"])), max_size=40), st.integers(1, 9))
-def test_matches_do_not_depend_on_batches_or_order(lines: list[tuple[str, str]], batch: int) -> None:
-    rules = signatures.load()
+def test_matches_do_not_depend_on_batches_or_order(
+    ours: signatures.Rules, lines: list[tuple[str, str]], batch: int
+) -> None:
     table = pl.DataFrame(
         {
             "event_id": [f"{n:012x}:0" for n in range(len(lines))],
@@ -132,8 +138,8 @@ def test_matches_do_not_depend_on_batches_or_order(lines: list[tuple[str, str]],
         },
         schema_overrides={"timestamp": TIME, "message": pl.String(), "parser": pl.String(), "event_id": pl.String()},
     )
-    whole = signatures.match(table.lazy(), rules)
-    pieces = signatures.match(table.reverse().lazy(), rules, batch=batch)
+    whole = signatures.match(table.lazy(), ours)
+    pieces = signatures.match(table.reverse().lazy(), ours, batch=batch)
     assert whole.hits.equals(pieces.hits) and whole.findings.equals(pieces.findings)
 
 

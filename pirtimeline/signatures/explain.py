@@ -159,7 +159,8 @@ def _readings(rule: Rule, events: pl.LazyFrame, rules: Rules, own: Mapping[str, 
 
 
 def _needles(scope: Scope) -> list[tuple[str | None, object]]:
-    return [(n, w) for index in (scope.texts, scope.numbers) for n, frame in index.items() for w in frame["needle"]]
+    frames = [(name, index.pairs) for name, index in scope.texts.items()] + list(scope.numbers.items())
+    return [(name, wanted) for name, frame in frames for wanted in frame["needle"]]
 
 
 def _count(reading: Reading, scope: Scope, rule: Rule, kept: pl.DataFrame) -> None:

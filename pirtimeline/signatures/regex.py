@@ -78,6 +78,7 @@ def _respelled(pattern: str, end: str) -> str:
     return "".join(out)
 
 
+@lru_cache(maxsize=65536)
 def literals(pattern: str, flags: str = "") -> Literals | None:
     """Find lower-cased literals of which one must stand in every text that the pattern matches, or None.
 

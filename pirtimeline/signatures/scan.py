@@ -13,8 +13,9 @@ from pirtimeline.signatures.fields import Binding, FieldMaps
 from pirtimeline.signatures.frames import PLAIN, TEXT, Prepared, behind, needs
 from pirtimeline.signatures.model import Logsource, Rule
 from pirtimeline.signatures.needles import Needle, every, needles
+from pirtimeline.signatures.search import PAIRS, Needles, searched
 from pirtimeline.signatures.slow import matched_slowly
-from pirtimeline.signatures.text import SCANNED, folded
+from pirtimeline.signatures.text import SCANNED
 
 AT_ONCE = 500
 """How many rules one query evaluates: enough to share its cost, few enough to plan quickly."""
@@ -22,16 +23,18 @@ AT_ONCE = 500
 SAMPLE = 4096
 """Rows by which needles are chosen."""
 
-PROBE = 1000
-"""Rows by which it is told whether texts recur."""
-
 FEW = 50
 """A scope with no more rules than this is quick anyhow."""
 
 AS_NAMED = Binding(("*",))
 """The binding that leaves names as they are: conditions of field maps name columns."""
 
-PAIRS = {"rule": pl.UInt32(), "row": pl.UInt32()}
+
+Texts = Mapping[str | None, Needles]
+"""For each field, what is looked for in it."""
+
+Numbers = Mapping[str | None, pl.DataFrame]
+"""For each field, the numbers (`needle`) that it may be, and the `rule` that wants each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,8 @@ class Scope:
 
     binding: Binding
     rules: tuple[Rule, ...]
-    texts: Mapping[str | None, pl.DataFrame] = field(hash=False)
-    numbers: Mapping[str | None, pl.DataFrame] = field(hash=False)
+    texts: Texts = field(hash=False)
+    numbers: Numbers = field(hash=False)
     always: tuple[int, ...]
     tuned_already: bool = False
 
@@ -53,11 +56,17 @@ class Scope:
         """Choose the needles anew by how common each is among some rows; the matches are the same, found sooner."""
         prepared = Prepared(frame.head(SAMPLE), self.binding)
         wanted = {needle for rule in self.rules for needle in every(rule.condition)}
-        index = _indexed(self.binding, [(needle, number) for number, needle in enumerate(sorted(wanted, key=str))])
-        counted = candidates(*index, prepared).group_by("rule").len()
         needle = sorted(wanted, key=str)
+        index = _indexed(self.binding, [(each, number) for number, each in enumerate(needle)])
+        counted = candidates(*index, prepared).group_by("rule").len()
         weights = {needle[number]: float(count) for number, count in counted.iter_rows()}
-        return replace(_scope(self.binding, self.rules, weights), tuned_already=True)
+        chosen = _scope(self.binding, self.rules, weights)
+        ready = prepared.with_forms({(TEXT, name) for name in chosen.texts})
+        texts = {
+            name: index.shortened(ready.frame.select(ready.text(name)).to_series()) if ready.dtype(name) else index
+            for name, index in chosen.texts.items()
+        }
+        return replace(chosen, texts=texts, tuned_already=True)
 
 
 def scopes(rules: Iterable[Rule], maps: FieldMaps) -> list[Scope]:
@@ -80,31 +89,25 @@ def _scope(binding: Binding, rules: tuple[Rule, ...], weights: Mapping[Needle, f
     return Scope(binding, rules, *_indexed(binding, wanted), always)
 
 
-Index = Mapping[str | None, pl.DataFrame]
-
-
-def _indexed(binding: Binding, wanted: Iterable[tuple[Needle, int]]) -> tuple[Index, Index]:
+def _indexed(binding: Binding, wanted: Iterable[tuple[Needle, int]]) -> tuple[Texts, Numbers]:
     """Sort needles by the field they are looked for in, texts and numbers apart."""
-    texts: dict[str | None, list[tuple[str | int, int]]] = {}
-    numbers: dict[str | None, list[tuple[str | int, int]]] = {}
+    texts: dict[str | None, list[tuple[str, int]]] = {}
+    numbers: dict[str | None, list[tuple[int, int]]] = {}
     for (name, needle), number in wanted:
         if isinstance(needle, str):
             texts.setdefault(_scanned(name, binding), []).append((needle, number))
         else:
             numbers.setdefault(name, []).append((needle, number))
+    schema = {"needle": pl.Float64(), "rule": pl.UInt32()}
     return (
-        {name: _index(each, pl.String()) for name, each in texts.items()},
-        {name: _index(each, pl.Float64()) for name, each in numbers.items()},
+        {name: Needles.of(each) for name, each in texts.items()},
+        {name: pl.DataFrame(each, schema=schema, orient="row") for name, each in numbers.items()},
     )
 
 
 def _scanned(name: str | None, binding: Binding) -> str | None:
     """Choose the column that is cheap to search instead of one that is dear to make."""
     return SCANNED.get(name, name) if name is not None and binding.columns(name) == (name,) else name
-
-
-def _index(wanted: Sequence[tuple[str | int, int]], dtype: pl.DataType) -> pl.DataFrame:
-    return pl.DataFrame(wanted, schema={"needle": dtype, "rule": pl.UInt32()}, orient="row")
 
 
 def needed(scope: Scope, known: Sequence[str], extras: Mapping[str, frozenset[str]] | None = None) -> list[str]:
@@ -168,45 +171,17 @@ def _needs_of(scope: Scope, numbers: Iterable[int]) -> set[tuple[str, str | None
     return {need for number in numbers for need in needs(scope.rules[number].condition)}
 
 
-def candidates(texts: Index, numbers: Index, prepared: Prepared) -> pl.DataFrame:
+def candidates(texts: Texts, numbers: Numbers, prepared: Prepared) -> pl.DataFrame:
     """Pair rules with the rows that hold one of their needles, each pair once."""
     ready = prepared.with_forms({(TEXT, name) for name in texts} | {(PLAIN, name) for name in numbers})
     pairs = [pl.DataFrame(schema=PAIRS)]
     for name, index in texts.items():
         if ready.dtype(name) is not None:
-            pairs.append(_found(ready.frame.select(ready.text(name)).to_series(), index))
-    for name, index in numbers.items():
+            pairs.append(searched(ready.frame.select(ready.text(name)).to_series(), index))
+    for name, wanted in numbers.items():
         if ready.dtype(name) is not None:
-            pairs.append(_holding(ready, ready.plain(name).cast(pl.Float64, strict=False), index))
+            pairs.append(_holding(ready, ready.plain(name).cast(pl.Float64, strict=False), wanted))
     return pl.concat(pairs).unique()
-
-
-def _found(texts: pl.Series, index: pl.DataFrame) -> pl.DataFrame:
-    """Pair rules with the rows of a text that hold one of their needles; where texts recur, each is searched once."""
-    if texts.head(PROBE).n_unique() > PROBE // 4:
-        return _searched(texts, index)
-    distinct = texts.unique(maintain_order=True)
-    found = _searched(distinct, index)
-    if not found.height or len(distinct) == len(texts):
-        return found if len(distinct) == len(texts) else pl.DataFrame(schema=PAIRS)
-    rows = pl.DataFrame({"text": texts}).with_row_index("row")
-    named = found.with_columns(text=distinct.gather(found["row"])).drop("row")
-    return rows.join(named, on="text").select("rule", "row")
-
-
-def _searched(texts: pl.Series, index: pl.DataFrame) -> pl.DataFrame:
-    """Search texts for needles.
-
-    Few rows hold any: they are found without folding case but that of ASCII, the only case that ASCII text has.
-    """
-    wanted = index["needle"].unique(maintain_order=True).to_list()
-    held = texts.str.contains_any(wanted, ascii_case_insensitive=True) | (texts.str.len_bytes() > texts.str.len_chars())
-    rows = held.fill_null(False).arg_true()
-    some = texts.gather(rows).to_frame("text").select(folded(pl.col("text")).str.extract_many(wanted, overlapping=True))
-    found = pl.DataFrame({"needle": some.to_series(), "row": rows.cast(pl.UInt32)})
-    return (
-        found.filter(pl.col("needle").list.len() > 0).explode("needle").join(index, on="needle").select("rule", "row")
-    )
 
 
 def _holding(ready: Prepared, found: pl.Expr, index: pl.DataFrame) -> pl.DataFrame:

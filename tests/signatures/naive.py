@@ -17,6 +17,7 @@ from typing import Any
 Event = Mapping[str, Any]
 Tokens = list[str | int]
 STAR, MARK = 0, 1
+FLAGS = ("i", "ignorecase", "m", "multiline", "s", "dotall")
 
 
 def fold(text: str) -> str:
@@ -142,7 +143,7 @@ def one(
     if "cidr" in modifiers:
         return within(str(subject), value)
     if "re" in modifiers:
-        flags = sum({"i": re.I, "m": re.M, "s": re.S}[m] for m in modifiers if m in "ims")
+        flags = sum({"i": re.I, "m": re.M, "s": re.S, "d": re.S}[m[0]] for m in modifiers if m in FLAGS)
         patterns = expanded(value, placeholders) if "expand" in modifiers else [value]
         return any(re.search(p, shown(subject), flags) is not None for p in patterns)
     if "fieldref" in modifiers:
