@@ -36,6 +36,21 @@ def test_rows_partition_the_bytes_and_count_every_line_end(lines: list[str], end
     assert table["byte_offset"].to_list() == [0, *ends[:-1]][: table.height]
 
 
+def test_lines_that_lead_to_a_start_open_its_event_and_no_other() -> None:
+    led = Format(
+        name="led",
+        title="",
+        patterns=NUMBERED.patterns,
+        starts="^# took",
+        leads="^# (?:time|user)",
+        continues=EVERYTHING,
+    )
+    text = "# time 1\n# user a\n# took 3\nselect 1\n# time of day\n# user b\n# took 4\n# user c\nselect 2\n"
+    text += "# took 5\n# time 9"  # leads to nothing
+    found = frame(lines_of(text.encode()), [led]).table()["line"].to_list()
+    assert found == [0, 4, 9]
+
+
 def test_a_stack_trace_belongs_to_the_line_above() -> None:
     found = framed("1 boom\n\tat a.B(C.java:1)\nCaused by: x.Y\n\n2 next\n")
     assert found.format.tolist() == [0, 0]

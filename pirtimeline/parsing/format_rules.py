@@ -23,6 +23,7 @@ KEYS: Mapping[str, Mapping[str, type]] = {
         "kind": str,
         "paths": list,
         "starts": str,
+        "leads": str,
         "continues": str,
         "inner": str,
         "zone": str,

@@ -113,6 +113,7 @@ def _format(told: Mapping[str, Any], name: str, origin: str) -> Format:
         paths=tuple(told.get("paths", ())),
         patterns=tuple(Pattern(**{"regex": "", **one}) for one in told.get("pattern", ())),
         starts=told.get("starts", ""),
+        leads=told.get("leads", ""),
         continues=told.get("continues", CONTINUES),
         inner=told.get("inner", ""),
         zone=told.get("zone", ""),

@@ -150,11 +150,29 @@ def _opened(
             opens = np.isin(left, np.concatenate([each.lines for each in read.values()]), assume_unique=True)
         else:
             opens = mine.to_frame("text").select(structured.opens(pl.col("text"), one)).to_series().to_numpy()
+        if one.leads:
+            opens = _from_lead(mine.str.contains(one.leads).to_numpy(), opens, left)
         if one.inner and process is not None:
             opens = opens & process.gather(left).str.contains(one.inner).fill_null(False).to_numpy()
         opened[left[opens]] = place
         left = left[~opens]
     return opened, captured
+
+
+def _from_lead(leads: npt.NDArray[np.bool_], opens: npt.NDArray[np.bool_], lines: Offsets) -> npt.NDArray[np.bool_]:
+    """Let an event begin with the lines that lead to its first one, where they stand right above it.
+
+    Example:
+        >>> leads, opens = np.array([1, 1, 0, 0, 1, 0], bool), np.array([0, 0, 1, 1, 0, 0], bool)
+        >>> _from_lead(leads, opens, np.arange(6)).astype(int).tolist()
+        [1, 0, 0, 1, 0, 0]
+    """
+    at = np.arange(len(lines))
+    end = np.minimum.accumulate(np.where(leads & ~opens, len(lines), at)[::-1])[::-1]
+    to = np.minimum(end, len(lines) - 1)
+    leading = leads & ~opens & (end < len(lines)) & opens[to] & (lines[to] - lines == to - at)
+    led = np.append(False, leading[:-1] & (np.diff(lines) == 1)) if len(lines) else leading
+    return (opens | leading) & ~led
 
 
 def framed_texts(texts: pl.Series) -> Framed:

@@ -50,6 +50,7 @@ class Format:
     `envelope` names the column whose text is a log line itself. `fields` maps dotted keys to columns for the kinds
     that have keys; `columns` types the format's own columns (`string`, `int`, `float`, `bool`, `time`); `options` say
     what a kind has to know of a file: for `csv` and `w3c` the `header` line as it stands and the `delimiter`.
+    `leads` names lines that belong to an event whose first line (`starts`) stands right below them.
     `inner` marks a format that only stands within an envelope: a regex that the envelope's `process_name` must match.
     `zone` is `UTC` where the format's own specification says that its times are; what a format leaves open is settled
     by the clock. `origin` is the file that declares it, for messages.
@@ -62,6 +63,7 @@ class Format:
     paths: tuple[str, ...] = ()
     patterns: tuple[Pattern, ...] = ()
     starts: str = ""
+    leads: str = ""
     continues: str = CONTINUES
     envelope: str = ""
     inner: str = ""
