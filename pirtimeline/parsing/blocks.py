@@ -17,7 +17,9 @@ from pirtimeline.parsing.framing import REJECT, Framed, frame
 from pirtimeline.parsing.lines import UTF8, Offsets, lines_of, slices
 from pirtimeline.parsing.overlooked import FEW, overlooked, suspects
 from pirtimeline.parsing.plan import FormatUse, SourcePlan
+from pirtimeline.parsing.plugin import Format
 from pirtimeline.parsing.splitting import Block, first_event
+from pirtimeline.parsing.together import together
 from pirtimeline.schema import STRUCTURE, UNRECOGNISED
 
 _PLACE = {
@@ -73,7 +75,7 @@ def parse_many(
     """
     if uses and uses[0].format.options.get("framing") == structures.ELEMENTS:
         return _numbered([_elements(block, uses[0], encoding) for block in blocks])
-    if len(blocks) > 1 and any(use.format.envelope for use in uses):
+    if len(blocks) > 1 and any(use.format.envelope or use.format.together for use in uses):
         return _numbered([parse_many([block], uses, encoding=encoding, newline=newline) for block in blocks])
     joined, breaks, bases, closed = _joined(blocks, encoding, newline)
     lines = lines_of(joined, encoding, newline)
@@ -226,12 +228,17 @@ def _reread(framed: Framed, mine: Offsets, use: FormatUse) -> pl.DataFrame:
     table = read(framed, mine, use.format).with_columns(pl.Series("_row", mine), parser=pl.lit(use.format.name))
     refused = table["_reject"].is_not_null()
     if not refused.any():
-        return opened(table.drop("_reject"), use)
+        return opened(_together(framed, mine, table.drop("_reject"), use.format), use)
     told = table.filter(refused).select("_row", reject_reason="_reject")
     texts = framed.texts(mine[refused.to_numpy()]).str.strip_chars_end("\r\n")
     rejects = told.with_columns(texts.alias("message"), parser=pl.lit(UNRECOGNISED))
-    kept = opened(table.filter(~refused).drop("_reject"), use)
+    good = _together(framed, mine[~refused.to_numpy()], table.filter(~refused).drop("_reject"), use.format)
+    kept = opened(good, use)
     return pl.concat([one for one in (kept, rejects) if one.height], how="diagonal").sort("_row")
+
+
+def _together(framed: Framed, mine: Offsets, table: pl.DataFrame, one: Format) -> pl.DataFrame:
+    return together(table, framed.texts(mine).str.strip_chars_end("\r\n"), one) if one.together else table
 
 
 def _unread(

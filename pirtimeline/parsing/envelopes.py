@@ -15,6 +15,7 @@ from pirtimeline.parsing.framing import REJECT, Framed, Places, framed_texts, op
 from pirtimeline.parsing.lines import Offsets
 from pirtimeline.parsing.plan import FormatUse
 from pirtimeline.parsing.plugin import Format
+from pirtimeline.parsing.together import together
 
 STREAM = ("host_name", "service_name", "process_name", "process_pid", "container_name", "container_id", "pod", "stream")
 """Columns that tell the streams of an interleaved file apart, where an envelope fills them."""
@@ -146,7 +147,8 @@ def _within(outer: pl.DataFrame, texts: pl.Series, envelope: str, inner: FormatU
         parser=pl.lit(inner.format.name), _row=pl.int_range(pl.len(), dtype=pl.Int64)
     )
     kept = found["_reject"].is_null()
-    merged = _merged(outer, opened(found.drop("_reject"), inner), envelope)
+    whole = together(found.drop("_reject"), texts, inner.format)
+    merged = _merged(outer, opened(whole, inner), envelope)
     return pl.concat([merged.filter(kept), outer.filter(~kept)], how="diagonal").sort("_row")
 
 

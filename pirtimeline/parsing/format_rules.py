@@ -26,6 +26,7 @@ KEYS: Mapping[str, Mapping[str, type]] = {
         "leads": str,
         "continues": str,
         "inner": str,
+        "together": str,
         "zone": str,
         "envelope": dict,
         "pattern": list,
@@ -162,6 +163,8 @@ def _column_faults(told: Mapping[str, Any]) -> Iterator[Fault]:
             )
         elif dtype not in OWN_TYPES:
             yield Fault(f"unknown type {dtype!r}", "columns", 0, column, f"one of {', '.join(OWN_TYPES)}")
+    if (key := told.get("together")) and key not in _named(told):
+        yield Fault(f"`together` names {key!r}, which no pattern fills", key="together", hint="name a group's column")
     for key, column in told.get("fields", {}).items():
         yield from _filled(column, own, "fields", 0, key)
     inner = told.get("envelope", {}).get("inner")

@@ -116,6 +116,7 @@ def _format(told: Mapping[str, Any], name: str, origin: str) -> Format:
         leads=told.get("leads", ""),
         continues=told.get("continues", CONTINUES),
         inner=told.get("inner", ""),
+        together=told.get("together", ""),
         zone=told.get("zone", ""),
         envelope=told.get("envelope", {}).get("inner", ""),
         severity=told.get("severity", {}),

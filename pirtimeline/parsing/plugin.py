@@ -52,6 +52,7 @@ class Format:
     what a kind has to know of a file: for `csv` and `w3c` the `header` line as it stands and the `delimiter`.
     `leads` names lines that belong to an event whose first line (`starts`) stands right below them.
     `inner` marks a format that only stands within an envelope: a regex that the envelope's `process_name` must match.
+    `together` names the column by which rows are one event, also where others lie between them.
     `zone` is `UTC` where the format's own specification says that its times are; what a format leaves open is settled
     by the clock. `origin` is the file that declares it, for messages.
     """
@@ -67,6 +68,7 @@ class Format:
     continues: str = CONTINUES
     envelope: str = ""
     inner: str = ""
+    together: str = ""
     zone: str = ""
     severity: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
