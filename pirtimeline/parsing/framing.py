@@ -172,7 +172,8 @@ def _from_lead(leads: npt.NDArray[np.bool_], opens: npt.NDArray[np.bool_], lines
     to = np.minimum(end, len(lines) - 1)
     leading = leads & ~opens & (end < len(lines)) & opens[to] & (lines[to] - lines == to - at)
     led = np.append(False, leading[:-1] & (np.diff(lines) == 1)) if len(lines) else leading
-    return (opens | leading) & ~led
+    found: npt.NDArray[np.bool_] = (opens | leading) & ~led
+    return found
 
 
 def framed_texts(texts: pl.Series) -> Framed:
