@@ -6,11 +6,15 @@ import gzip
 import random
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
+
+import polars as pl
 
 START = datetime(2024, 3, 3, 0, 0, 0)
 PATHS = ("/api/orders", "/api/cart", "/api/items/4711", "/health", "/login", "/static/app.js")
 AGENTS = ("Mozilla/5.0 (X11; Linux x86_64) Chrome/124.0", "okhttp/4.12.0", "curl/8.5.0")
+ROWS = 500_000
 TRACE = """	java.lang.IllegalStateException: order {n} cannot be placed
 		at com.example.shop.OrderService.place(OrderService.java:{a})
 		at com.example.shop.OrderResource.post(OrderResource.java:{b})
@@ -114,6 +118,35 @@ def write(kind: str, folder: Path, size: int) -> Path:
     return path
 
 
+def huge(folder: Path, size: int) -> Path:
+    """Write an access log of many GB, some 300 MB a second; keep a file that is there.
+
+    A line every 20 ms: ten minutes are some 4 MB, wherever they lie.
+    """
+    path = folder / f"huge-{size >> 20}.log"
+    if path.exists() and path.stat().st_size >= size:
+        return path
+    with path.open("wb") as out:
+        for first in count(0, ROWS):
+            n = pl.int_range(first, first + ROWS, dtype=pl.Int64, eager=True).alias("n")
+            at = (pl.lit(START) + pl.duration(milliseconds=20 * pl.col("n"))).dt.strftime("%d/%b/%Y:%H:%M:%S")
+            spread = pl.col("n") * 7919 % 9973
+            line = pl.format(
+                '198.51.100.{} - - [{} +0000] "GET /api/orders?q={} HTTP/1.1" {} {} "https://shop.example.org/" "{}"',
+                spread % 254 + 1,
+                at,
+                spread,
+                pl.when(spread < 100).then(500).otherwise(200),
+                spread * 9,
+                pl.when(spread % 3 == 0).then(pl.lit(AGENTS[0])).otherwise(pl.lit(AGENTS[1])),
+            )
+            lines = n.to_frame().select(line).to_series()
+            out.write("\n".join(lines).encode() + b"\n")
+            if out.tell() >= size:
+                return path
+    return path
+
+
 def compressed(path: Path) -> Path:
     """Compress a file beside it."""
     packed = path.with_suffix(".log.gz")
@@ -124,14 +157,14 @@ def compressed(path: Path) -> Path:
     return packed
 
 
-def small_files(folder: Path, count: int, size: int = 2048) -> Path:
+def small_files(folder: Path, many: int, size: int = 2048) -> Path:
     """Write many small files of Tomcat's lines."""
-    into = folder / f"small-{count}"
+    into = folder / f"small-{many}"
     if into.is_dir():
         return into
     into.mkdir()
     lines = catalina(random.Random("small"))
-    for n in range(count):
+    for n in range(many):
         text = ""
         while len(text) < size:
             text += next(lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,10 @@ def build(
     workers: int | None = None,
     limits: evidence.Limits | None = None,
     progress: Callable[[str, int], None] | None = None,
+    only_near: timedelta | None = None,
 ) -> Built:
     """Bring a case up to its evidence, analyse it, and draft its report; see `ingest` for the arguments and errors."""
-    outcome = ingest(case, settings, workers=workers, limits=limits, progress=progress)
+    outcome = ingest(case, settings, workers=workers, limits=limits, progress=progress, only_near=only_near)
     opened = Case(case)
     found = investigate(opened)
     drafted = draft(opened)

@@ -144,6 +144,9 @@ def _read(
 
 
 def _skip(stream: BinaryIO, at: int, to: int) -> int:
+    """Go forward to a place: at once where the stream can be entered anywhere, else by reading up to there."""
+    if stream.seekable():
+        return stream.seek(to)
     while at < to and (piece := stream.read(min(CHUNK, to - at))):
         at += len(piece)
     return at

@@ -46,24 +46,31 @@ def _parts(case: Case) -> Iterator[str]:
 
 
 def _sums(case: Case) -> Iterator[str]:
-    """Add up the bytes of each source's rows, and look for gaps and overlaps."""
-    rows = case.rows().select("source_id", pl.col("byte_offset").cast(pl.Int64), pl.col("byte_length").cast(pl.Int64))
-    placed = rows.sort("source_id", "byte_offset").with_columns(
-        gap=(
-            pl.col("byte_offset") - (pl.col("byte_offset") + pl.col("byte_length")).shift(1).over("source_id")
-        ).fill_null(pl.col("byte_offset"))
+    """Add up the bytes of each source's rows and what was skipped, and look for gaps and overlaps."""
+    runs = pl.concat([case.rows().select(_RUN), _skipped(case).lazy()])
+    at, length = pl.col("byte_offset"), pl.col("byte_length")
+    placed = runs.sort("source_id", "byte_offset").with_columns(
+        gap=(at - (at + length).shift(1).over("source_id")).fill_null(at)
     )
-    summed = placed.group_by("source_id").agg(
-        pl.col("byte_length").sum().alias("bytes"), pl.col("gap").filter(pl.col("gap") != 0).first()
-    )
+    summed = placed.group_by("source_id").agg(length.sum(), pl.col("gap").filter(pl.col("gap") != 0).first())
     found = {source_id: (count, gap) for source_id, count, gap in summed.collect().iter_rows()}
     for one in case.sources:
         count, gap = found.get(one["source_id"], (0, None))
-        unread = sum(length for _, length in one.get("skipped") or [])
-        if count + unread != one["size_bytes"]:
-            yield f"{one['paths'][0]}: its rows hold {count} of {one['size_bytes']} bytes"
-        elif gap is not None and not unread:
+        unread = sum(length for _, length in one.get("skipped") or ())
+        if count != one["size_bytes"]:
+            yield f"{one['paths'][0]}: its rows hold {count - unread} of {one['size_bytes'] - unread} bytes"
+        elif gap is not None:
             yield f"{one['paths'][0]}: its rows leave bytes out, or hold them twice"
+
+
+_RUN = ("source_id", pl.col("byte_offset", "byte_length").cast(pl.Int64))
+
+
+def _skipped(case: Case) -> pl.DataFrame:
+    """Lay out what a window left unread, as if it were rows."""
+    runs = [(one["source_id"], *run) for one in case.sources for run in one.get("skipped") or ()]
+    schema = {"source_id": pl.String, "byte_offset": pl.Int64, "byte_length": pl.Int64}
+    return pl.DataFrame(runs, schema=schema, orient="row")
 
 
 def _arguments(case: Case, moved: str | Path | None) -> Iterator[str]:
@@ -83,16 +90,18 @@ def _hash(path: Path) -> str:
 
 
 def _sources(case: Case, moved: str | Path | None) -> Iterator[str]:
-    """Read every source again, as far as it can be read, and hash it."""
+    """Read every source again that was read whole, and hash it; of others what is cited is read."""
     sources = {one["source_id"]: one for one in case.sources}
     seen: set[str] = set()
     try:
-        for source_id, stream in open_sources(case, [*sources], moved=moved):
+        whole = [key for key, one in sources.items() if one["sha256"] is not None]
+        seen |= sources.keys() - set(whole)
+        for source_id, stream in open_sources(case, whole, moved=moved):
             seen.add(source_id)
             digest = hashlib.sha256()
             while piece := stream.read(CHUNK):
                 digest.update(piece)
-            if sources[source_id]["sha256"] not in (None, digest.hexdigest()):
+            if sources[source_id]["sha256"] != digest.hexdigest():
                 yield f"{sources[source_id]['paths'][0]}: its content is not what was read"
     except (PirTimelineError, OSError) as error:
         left = next((one["paths"][0] for key, one in sources.items() if key not in seen), case.path)

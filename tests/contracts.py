@@ -108,11 +108,15 @@ def _rows(case: Case) -> Iterator[str]:
 
 def _partition(one: Mapping[str, Any], mine: pl.DataFrame, said: pl.Expr) -> Iterator[str]:
     """Hold one source's rows against its bytes, its lines and its counts."""
-    ends = mine["byte_offset"].cast(pl.Int64) + mine["byte_length"].cast(pl.Int64)
-    if mine["byte_offset"].cast(pl.Int64).to_list() != [0, *ends.to_list()][: mine.height]:
-        yield "its rows leave bytes out, or hold them twice"
-    if (ends[-1] if mine.height else 0) != one["size_bytes"]:
-        yield f"its rows end at byte {ends[-1] if mine.height else 0} of {one['size_bytes']}"
+    rows = mine.select(pl.col("byte_offset", "byte_length").cast(pl.Int64)).rows()
+    runs = sorted([*rows, *map(tuple, one.get("skipped") or ())])
+    ends = [0, *(offset + length for offset, length in runs)]
+    if [offset for offset, _ in runs] != ends[:-1]:
+        yield "its rows and what was skipped leave bytes out, or hold them twice"
+    if ends[-1] != one["size_bytes"]:
+        yield f"its rows end at byte {ends[-1]} of {one['size_bytes']}"
+    if one["lines"] is not None and "skipped" in one:
+        yield "it counts lines, and was entered in the middle"
     if one["lines"] is not None:
         counted = [1, *(mine["line_count"].cast(pl.Int64).cum_sum() + 1).to_list()]
         if mine["line"].cast(pl.Int64).to_list() != counted[: mine.height]:

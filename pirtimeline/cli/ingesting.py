@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pirtimeline.cli.options import evidence_options, run_options, settings_of
+from pirtimeline.cli.options import evidence_options, near_option, run_options, settings_of
 from pirtimeline.cli.progress import progress
 
 _EVIDENCE = click.argument("evidence", nargs=-1, metavar="EVIDENCE...")
@@ -27,11 +27,11 @@ def build(evidence: tuple[str, ...], case: Path, **options: Any) -> int:
 
     EVIDENCE may be left out once the case has it; what is unchanged is not read again.
     """
-    settings = settings_of(evidence, options)
+    settings, near = settings_of(evidence, options), near_option(options, case)
     from pirtimeline.building import build as build_case
 
     with progress(options) as told:
-        built = build_case(case, settings, workers=options["workers"], limits=_limits(options), progress=told)
+        built = build_case(case, settings, progress=told, only_near=near, **_run(options))
     if options["as_json"]:
         click.echo(json.dumps(built.summary(), ensure_ascii=False))
     elif not options["quiet"]:
@@ -48,11 +48,11 @@ def build(evidence: tuple[str, ...], case: Path, **options: Any) -> int:
 @run_options
 def ingest(evidence: tuple[str, ...], case: Path, **options: Any) -> int:
     """Write the event table of EVIDENCE into CASE, without analysis or report."""
-    settings = settings_of(evidence, options)
+    settings, near = settings_of(evidence, options), near_option(options, case)
     from pirtimeline.ingest import ingest as ingest_case
 
     with progress(options) as told:
-        outcome = ingest_case(case, settings, workers=options["workers"], limits=_limits(options), progress=told)
+        outcome = ingest_case(case, settings, progress=told, only_near=near, **_run(options))
     if options["as_json"]:
         click.echo(json.dumps(outcome.summary(), ensure_ascii=False))
     elif not options["quiet"]:
@@ -60,6 +60,10 @@ def ingest(evidence: tuple[str, ...], case: Path, **options: Any) -> int:
 
         print_ingested(outcome)
     return 3 if outcome.rejected_share > options["max_rejects"] else 0
+
+
+def _run(options: dict[str, Any]) -> dict[str, Any]:
+    return {"workers": options["workers"], "limits": _limits(options)}
 
 
 def _limits(options: dict[str, Any]) -> Any:

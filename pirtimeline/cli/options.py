@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from pirtimeline.settings import Settings
+from pirtimeline.settings import Settings, read_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -139,6 +140,12 @@ def run_options(command: F) -> F:
 
 
 _RUN = (
+    click.option(
+        "--only-near",
+        type=Span(),
+        metavar="SPAN",
+        help="Read of large sources only the window, SPAN before it, and the first MiB; a later run reads the rest.",
+    ),
     click.option("--workers", type=click.IntRange(1), metavar="N", help="Blocks read at a time; all cores by default."),
     click.option(
         "--max-rejects",
@@ -181,6 +188,18 @@ def settings_of(evidence: tuple[str, ...], options: dict[str, Any]) -> Settings:
         **globs,
         **folders,
     )
+
+
+def near_option(options: dict[str, Any], case: Path) -> timedelta | None:
+    """Give the span of `--only-near`.
+
+    Raises:
+        click.UsageError: neither the options nor the case name a window.
+    """
+    span: timedelta | None = options["only_near"]
+    if span is None or options["start"] or options["around"] or read_settings(case).start:
+        return span
+    raise click.UsageError("--only-near needs a window: --start and --end, or --around and --within")
 
 
 def _window(options: dict[str, Any]) -> tuple[datetime | None, datetime | None]:

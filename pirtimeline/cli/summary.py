@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,11 +17,16 @@ SHOWN = 10
 def print_ingested(outcome: Outcome) -> None:
     """Say what was read, skipped and assumed, on standard error."""
     events = sum(one["events"] for one in outcome.sources)
-    size = sum(one["size_bytes"] for one in outcome.sources)
+    left = sum(length for one in outcome.sources for _, length in one.get("skipped") or ())
+    size = sum(one["size_bytes"] for one in outcome.sources) - left
     _say(
         f"{len(outcome.sources)} sources, {events:,} events of {size / 1e6:,.1f} MB"
         + ("" if outcome.changed else "; nothing changed")
     )
+    if left:
+        _say(f"{left / 1e6:,.1f} MB outside of the window were not read; run again without --only-near to read them")
+    whole = [f"{one['paths'][0]}: {one['window']['reason']}" for one in outcome.sources if _reason(one)]
+    _listed("read whole, since they cannot be entered at the window", whole)
     rejects = sum(one["rejects"] for one in outcome.sources)
     if rejects:
         _say(
@@ -42,6 +48,11 @@ def print_built(built: Built) -> None:
         _say(f"conflict: {conflict}")
     for name, path in built.files().items():
         _say(f"{name}: {path}")
+
+
+def _reason(one: Mapping[str, Any]) -> str | None:
+    """Give why a source was read whole where it was to be entered at the window."""
+    return (one.get("window") or {}).get("reason")
 
 
 def _listed(title: str, lines: list[str]) -> None:

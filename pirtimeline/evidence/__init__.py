@@ -11,7 +11,7 @@ as unpacking the archive would give it.
 
 from pirtimeline.evidence.custody import Record, iso
 from pirtimeline.evidence.files import Row, fingerprint
-from pirtimeline.evidence.reading import open_source, read, same_content
+from pirtimeline.evidence.reading import open_source, probed, read, same_content
 from pirtimeline.evidence.recorded import ordered, place_from_json, place_json
 from pirtimeline.evidence.sources import Found, Limits, Place, Sampling, Source, Step
 from pirtimeline.evidence.walking import Walk, walk
@@ -32,6 +32,7 @@ __all__ = [
     "ordered",
     "place_from_json",
     "place_json",
+    "probed",
     "read",
     "same_content",
     "walk",

@@ -6,7 +6,7 @@ import io
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import zip_longest
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from pirtimeline.errors import SourceError
 from pirtimeline.evidence.codecs import decoded
@@ -28,6 +28,15 @@ def open_source(place: Place) -> BinaryIO:
     if not place.steps:
         return _opened(place)
     return stream_of(_pieces(place))
+
+
+def probed(place: Place) -> BinaryIO:
+    """Open a plain file to look at it here and there: what is read is what is asked for, and no more.
+
+    Raises:
+        SourceError: where the evidence is gone.
+    """
+    return _opened(place, buffered=False)
 
 
 def _pieces(place: Place) -> Iterator[bytes]:
@@ -52,9 +61,10 @@ def read(places: Iterable[Place]) -> Iterator[tuple[Place, BinaryIO]]:
             yield from _served(file, wanted)
 
 
-def _opened(place: Place) -> BinaryIO:
+def _opened(place: Place, *, buffered: bool = True) -> BinaryIO:
     try:
-        return io.BufferedReader(open_file(place.argument, place.file), MIB)
+        file = open_file(place.argument, place.file)
+        return io.BufferedReader(file, MIB) if buffered else cast(BinaryIO, file)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         at = f"{place.argument}/{place.file}" if place.file else place.argument

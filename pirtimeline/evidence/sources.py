@@ -111,4 +111,4 @@ class Sampling:
     piece: int = 64 << 10
     stride: int = BLOCK
     tail: int = 256 << 10
-    most: int = 2048
+    most: int = 256

@@ -27,7 +27,7 @@ from pirtimeline.store import listed_parts, write_part
 Installed = Mapping[str, Format | Parser]
 
 _REMARK = r',?"pir_note":"((?:[^"\\]|\\.)*)"\}$'
-_TOLD = (
+TOLD = (
     "timestamp",
     "local_timestamp",
     "resolution_us",
@@ -37,6 +37,7 @@ _TOLD = (
     "observed_timestamp",
     "extra",
 )
+"""What a row tells of its time."""
 
 
 def redate(
@@ -67,13 +68,15 @@ def redate(
     counted: dict[str, Mapping[str, Any]] = {}
     zones = {one["source_id"]: one["zone"] for one in batch}
     for number, (run, names) in enumerate(runs.items()):
-        before = {name: _part(case, name) for name in names}
-        dated = pl.concat([_dated(one, number, late, carries, zones, installed) for one in _by_source(before.values())])
+        before = {name: read_part(case, name) for name in names}
+        dated = pl.concat(
+            [dated_anew(one, number, late, carries, zones, installed) for one in by_source(before.values())]
+        )
         for source_id, more in marks.tallies(dated).items():
             counted[source_id] = marks.added(counted.get(source_id, marks.NOTHING), more)
         for name, old in before.items():
-            new = _with_times(old, dated)
-            if not new.select(_TOLD).equals(old.select(_TOLD)):
+            new = with_times(old, dated)
+            if not new.select(TOLD).equals(old.select(TOLD)):
                 renamed[name] = write_part(case, f"{run}-{stamp}", new)
     return [
         _mark(one, late.get(one["source_id"]), counted.get(one["source_id"], marks.NOTHING), renamed)
@@ -89,7 +92,7 @@ def heard(case: Path, batch: Sequence[Mapping[str, Any]], task: Task, installed:
 
 
 def _runs(batch: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
-    return {run: [*names] for run, names in groupby(sorted(listed_parts(batch), key=_run), key=_run)}
+    return {run: [*names] for run, names in groupby(sorted(listed_parts(batch), key=run_of), key=run_of)}
 
 
 def _carries(
@@ -101,14 +104,15 @@ def _carries(
 ) -> dict[tuple[str, int], clock.Carry]:
     """Settle what each run of each source must know of the rest of its stream."""
     found: dict[tuple[str, int], clock.Carry] = {}
-    for key, runs_of in groupby(sorted(_turns(case, runs, late, installed).items()), key=lambda one: one[0][0]):
-        told = {number: turns for (_, number), turns in runs_of}
+    for key, of_source in groupby(sorted(_turns(case, runs, late, installed).items()), key=lambda one: one[0][0]):
+        told = {number: turns for (_, number), turns in of_source}
         settled = anchored([*told.values()], late[key].plan.rule, beside.get(key, ALONE))
         found |= {(key, number): carry for number, carry in zip(told, settled, strict=True)}
     return found
 
 
-def _by_source(tables: Iterable[pl.DataFrame]) -> list[pl.DataFrame]:
+def by_source(tables: Iterable[pl.DataFrame]) -> list[pl.DataFrame]:
+    """Put the rows of parts together again, a table a source, each in order."""
     return (
         pl.concat(tables, how="diagonal")
         .sort("source_id", "byte_offset")
@@ -122,33 +126,35 @@ def _turns(
     """Say what each run of each source tells of its times, which the runs beside it must know."""
     found = {}
     for number, names in enumerate(runs.values()):
-        for rows in _by_source(_part(case, name) for name in names):
+        for rows in by_source(read_part(case, name) for name in names):
             if rows["source_id"][0] in late:
                 task = late[rows["source_id"][0]]
                 found[rows["source_id"][0], number] = clock.summarise(
-                    _told(rows.filter(pl.col("continues").is_null()), task, installed),
+                    told_again(rows.filter(pl.col("continues").is_null()), task, installed),
                     descending=task.plan.rule.descending,
                 )
     return found
 
 
-def _with_times(old: pl.DataFrame, dated: pl.DataFrame) -> pl.DataFrame:
-    times_of = dated.select("source_id", "byte_offset", *_TOLD)
-    joined = old.drop(_TOLD).join(times_of, on=["source_id", "byte_offset"], how="left", maintain_order="left")
+def with_times(old: pl.DataFrame, dated: pl.DataFrame) -> pl.DataFrame:
+    """Give a part's rows the times that were settled anew."""
+    times_of = dated.select("source_id", "byte_offset", *TOLD)
+    joined = old.drop(TOLD).join(times_of, on=["source_id", "byte_offset"], how="left", maintain_order="left")
     return joined.select(old.columns)
 
 
-def _run(part: str) -> str:
+def run_of(part: str) -> str:
     """Name the run of a source's bytes, or the small sources, that a part holds: its name without its plans' stamp."""
     return part.rsplit("/", 1)[1].removesuffix(".parquet").rsplit("-", 1)[0]
 
 
-def _part(case: Path, name: str) -> pl.DataFrame:
+def read_part(case: Path, name: str) -> pl.DataFrame:
+    """Read a part, with the column `parser` that its folder's name stands for."""
     parser = name.split("/")[1].removeprefix("parser=")
     return pl.read_parquet(case / name, hive_partitioning=False).with_columns(parser=pl.lit(parser))
 
 
-def _dated(
+def dated_anew(
     rows: pl.DataFrame,
     number: int,
     late: Mapping[str, Task],
@@ -158,18 +164,18 @@ def _dated(
 ) -> pl.DataFrame:
     """Settle one source's rows of a run anew; pieces of long events repeat what their event says."""
     source_id = rows["source_id"][0]
-    columns = ["source_id", "byte_offset", "byte_length", "line_count", "parser", "continues", *_TOLD]
+    columns = ["source_id", "byte_offset", "byte_length", "line_count", "parser", "continues", *TOLD]
     task = late.get(source_id)
     if task is None:
         return rows.select(columns)
     carry = carries[source_id, number]
     piece = pl.col("continues").is_not_null()
-    settled, _ = clock.settle(_told(rows.filter(~piece), task, installed), task.plan.rule, carry)
+    settled, _ = clock.settle(told_again(rows.filter(~piece), task, installed), task.plan.rule, carry)
     settled = _observed(_remarked(settled), zones.get(source_id) or "UTC", task, installed)
     if not rows["continues"].null_count() < rows.height:
         return settled.select(columns)
-    said = settled.select(event_id().alias("continues"), *_TOLD)
-    again = rows.filter(piece).drop(_TOLD).join(said, on="continues", how="left", maintain_order="left")
+    said = settled.select(event_id().alias("continues"), *TOLD)
+    again = rows.filter(piece).drop(TOLD).join(said, on="continues", how="left", maintain_order="left")
     return pl.concat([settled.select(columns), again.select(columns)]).sort("byte_offset")
 
 
@@ -186,7 +192,7 @@ def _remarked(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _told(rows: pl.DataFrame, task: Task, installed: Installed) -> pl.DataFrame:
+def told_again(rows: pl.DataFrame, task: Task, installed: Installed) -> pl.DataFrame:
     """Read `timestamp_text` again, each row by the times its format writes; what was explicit stays as it was."""
     known = {**installed, **_formats(task.plan.formats)}
     tables = []

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,10 @@ from pirtimeline.errors import CaseError, SourceError
 from pirtimeline.ingest import marks, streams
 from pirtimeline.ingest.batches import Task, batches, build_large, build_small
 from pirtimeline.ingest.declare import check, declare
+from pirtimeline.ingest.entering import Near
 from pirtimeline.ingest.redate import heard, redate
+from pirtimeline.ingest.selecting import Selected, near_of, select
+from pirtimeline.ingest.stretches import Hands, build_stretches
 from pirtimeline.parsing.plan import SourcePlan, plan_from_json
 from pirtimeline.parsing.plugin import Format, Parser
 from pirtimeline.parsing.registry import installed as installed_parsers
@@ -42,7 +47,8 @@ class Outcome:
     @property
     def rejected_share(self) -> float:
         """Give the share of bytes that no format reads."""
-        total = sum(one["size_bytes"] for one in self.sources)
+        skipped = sum(length for one in self.sources for _, length in one.get("skipped") or ())
+        total = sum(one["size_bytes"] for one in self.sources) - skipped
         return sum(one["rejected_bytes"] for one in self.sources) / total if total else 0.0
 
     def summary(self) -> dict[str, Any]:
@@ -71,6 +77,7 @@ def ingest(
     workers: int | None = None,
     limits: evidence.Limits | None = None,
     progress: Progress | None = None,
+    only_near: timedelta | None = None,
 ) -> Outcome:
     """Bring a case up to its evidence and to what is declared.
 
@@ -80,6 +87,8 @@ def ingest(
         workers: how many blocks are read at a time; all cores by default.
         limits: how far unpacking may go.
         progress: told the path of each source and its bytes as they are done.
+        only_near: read of large plain sources in the order of time what lies in the window and so long before it, and
+            their first MiB; a later run with a wider span or without one reads the rest.
 
     Raises:
         SourceError: the evidence cannot be read or holds nothing.
@@ -92,7 +101,8 @@ def ingest(
         check(settings)
         installed = installed_parsers([Path(folder) for folder in settings.parser_folders])
         work = _prepared(path, settings, installed, limits or evidence.Limits())
-        changed = _build(path, work, installed, workers or os.cpu_count() or 1, progress)
+        near = near_of(settings, only_near)
+        changed = _build(path, work, installed, workers or os.cpu_count() or 1, progress, near)
         _complete_custody(path)
         changed |= store.write_bytes(path / "case.toml", write_settings(settings))
     if changed:
@@ -215,22 +225,26 @@ def _kept_plans(case: Path, found: set[str], installed: Installed) -> dict[str, 
     return {source_id: told for source_id, told in plan.items() if source_id in committed - found}
 
 
-def _build(case: Path, work: _Work, installed: Installed, workers: int, progress: Progress | None) -> bool:
+def _build(
+    case: Path, work: _Work, installed: Installed, workers: int, progress: Progress | None, near: Near | None
+) -> bool:
     """Read what is not committed, date anew what is dated otherwise now; tell whether anything changed."""
     changed = _drop_outdated(case, work)
     by_id = {task.plan.source_id: task for task in work.tasks}
     for name, batch in store.read_batches(case).items():
         changed |= _brought_up(case, name, batch, by_id, installed)
-    committed = {one["source_id"] for one in store.read_sources(case)}
-    groups = [tuple(task for task in batch if task.plan.source_id not in committed) for batch in batches(work.tasks)]
+    tasks, partly = select(case, work.tasks, evidence.ordered(work.settings.evidence), near)
+    committed = {one["source_id"] for one in store.read_sources(case)} | {one.task.plan.source_id for one in partly}
+    groups = [tuple(task for task in batch if task.plan.source_id not in committed) for batch in batches(tasks)]
     todo = [batch for batch in groups if batch]
     with ThreadPoolExecutor(workers) as pool:
-        for done in _read(case, todo, work.settings, installed, pool, workers):
+        stretches = (_stretches(case, one, installed, pool, workers) for one in partly)
+        for done in chain(stretches, _read(case, todo, work.settings, installed, pool, workers)):
             store.commit(case, done)
             for one in done:
                 if progress is not None:
                     progress(one["paths"][0], one["size_bytes"])
-    return _settle_streams(case, by_id, installed) or changed or bool(todo)
+    return _settle_streams(case, by_id, installed) or changed or bool(todo) or bool(partly)
 
 
 def _settle_streams(case: Path, tasks: Mapping[str, Task], installed: Installed) -> bool:
@@ -259,6 +273,14 @@ def _dated_with(told: Mapping[str, Any] | streams.Beside | None) -> str | None:
     if isinstance(told, streams.Beside):
         return told.digest
     return told.get("dated_with") if told else None
+
+
+def _stretches(
+    case: Path, one: Selected, installed: Installed, pool: ThreadPoolExecutor, workers: int
+) -> list[dict[str, Any]]:
+    """Read of a source what is wanted now."""
+    with evidence.open_source(one.place) as stream:
+        return [build_stretches(case, one, stream, Hands(installed, pool, workers))]
 
 
 def _drop_outdated(case: Path, work: _Work) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pirtimeline.masking import mask
@@ -195,6 +195,7 @@ def _quality(draft: Draft) -> str:
         text = f"{words.count_of(copies, 'event')} stand in two sources and are counted once (`duplicates.parquet`)."
         claims.append(derived(text))
     claims += [_unread(source) for source in draft.sources if source.get("skipped")]
+    claims += [claim for source in draft.sources for claim in _entered(source)]
     left = [item for item in draft.custody.get("skipped") or [] if item.get("reason")]
     claims += [derived(f"Not read: {md(str(i.get('path')))} ({md(str(i['reason']))}).") for i in left[:20]]
     if len(left) > 20:
@@ -234,7 +235,17 @@ def _defect(defect: Mapping[str, Any]) -> Claim:
 def _unread(source: Mapping[str, Any]) -> Claim:
     size = sum(int(length) for _, length in source["skipped"])
     path = md(str((source.get("paths") or ["?"])[0]))
+    probes = int((source.get("window") or {}).get("probes") or 0)
+    after = f", after {words.count_of(probes, 'probe')}" if probes else ""
     return derived(
-        f"{words.bytes_size(size)} of {path} were not read: they lie outside of the window, on the assumption that the "
-        "file is in the order of time."
+        f"{words.bytes_size(size)} of {path} were skipped: they lie outside of the window, on the assumption of order"
+        f"{after}."
     )
+
+
+def _entered(source: Mapping[str, Any]) -> Iterator[Claim]:
+    """Say of a source that it was to be entered at the window, and why it was read whole."""
+    reason = (source.get("window") or {}).get("reason")
+    if reason:
+        path = md(str((source.get("paths") or ["?"])[0]))
+        yield derived(f"{path} was read whole, not only near the window: {md(str(reason))}.")
