@@ -136,10 +136,11 @@ def _order(whole: Turns, rule: TimeRule) -> tuple[str | None, bool]:
 
 def _between(turns: Sequence[Turns], known: Sequence[Known], rules: Sequence[TimeRule]) -> list[Known]:
     """Add the instants of the nearest dated rows around each block."""
-    ends = [
-        (_instant(told.first, one, rule), _instant(told.last, one, rule))
-        for told, one, rule in zip(turns, known, rules, strict=True)
+    edges = [
+        (edge, one, rule) for told, one, rule in zip(turns, known, rules, strict=True) for edge in (told.first, told.last)
     ]
+    settled = _instants(edges)
+    ends = list(zip(settled[0::2], settled[1::2], strict=True))
     found, before = [], None
     for one, (_, last) in zip(known, ends, strict=True):
         found.append(replace(one, before=before))
@@ -151,27 +152,38 @@ def _between(turns: Sequence[Turns], known: Sequence[Known], rules: Sequence[Tim
     return found
 
 
-def _instant(edge: Edge | None, known: Known, rule: TimeRule) -> int | None:
-    """Settle a single row at a block's edge."""
-    if edge is None:
-        return None
-    told = {
-        "_offset_s": edge.offset_s,
-        "_zone_word": edge.zone_word,
-        "_lacks": edge.lacks,
-        "_ambiguous": edge.ambiguous,
-    }
-    row = {
-        "byte_offset": edge.byte_offset,
-        "timestamp_text": edge.text,
-        "_local": edge.local,
-        "_resolution_us": None,
-        **told,
-    }
+def _instants(edges: Sequence[tuple[Edge | None, Known, TimeRule]]) -> list[int | None]:
+    """Settle single rows at blocks' edges; rows whose text says the whole date do not look at each other."""
+    alike: dict[object, list[int]] = {}
+    for number, (edge, known, rule) in enumerate(edges):
+        if edge is not None:
+            alike.setdefault((known, rule) if edge.lacks is None else number, []).append(number)
+    found: list[int | None] = [None] * len(edges)
+    for numbers in alike.values():
+        _, known, rule = edges[numbers[0]]
+        rows = [edge for edge, _, _ in (edges[number] for number in numbers) if edge is not None]
+        for number, instant in zip(numbers, _settled_edges(rows, known, rule), strict=True):
+            found[number] = instant
+    return found
+
+
+def _settled_edges(edges: Sequence[Edge], known: Known, rule: TimeRule) -> list[int | None]:
+    rows = [
+        {
+            "byte_offset": edge.byte_offset,
+            "timestamp_text": edge.text,
+            "_local": edge.local,
+            "_offset_s": edge.offset_s,
+            "_zone_word": edge.zone_word,
+            "_lacks": edge.lacks,
+            "_ambiguous": edge.ambiguous,
+        }
+        for edge in edges
+    ]
     schema = {"byte_offset": pl.Int64(), "timestamp_text": pl.String(), **FIELDS, "_local": pl.Int64()}
-    frame = pl.DataFrame([row], schema=schema).with_columns(pl.from_epoch("_local", "us").cast(LOCAL))
-    placed = _wall(frame, rule, _turned_on(known, edge))
-    return _timed(placed, rule, known)["timestamp"].dt.epoch("us").item()  # type: ignore[no-any-return]
+    frame = pl.DataFrame(rows, schema=schema).with_columns(pl.from_epoch("_local", "us").cast(LOCAL))
+    placed = _wall(frame, rule, _turned_on(known, edges[0]))
+    return _timed(placed, rule, known)["timestamp"].dt.epoch("us").to_list()
 
 
 def _turned_on(known: Known, edge: Edge) -> Known:

@@ -61,20 +61,23 @@ def blocks(stream: Readable, plan: SourcePlan, *, offset: int = 0) -> Iterator[B
     if any(use.format.options.get("framing") for use in plan.formats):
         yield Block(0, _read(stream, 1 << 62))
         return
-    held, within = b"", False
-    boundary = following(offset)
+    rest, within = b"", False
     while True:
-        held += _read(stream, boundary + LOOK - offset - len(held))
-        if offset + len(held) <= boundary:
+        start = following(offset) - offset
+        front, ahead = rest[:start], rest[start:]
+        body = _read(stream, start - len(front))
+        margin = (front[-MARGIN:] + body[-MARGIN:])[-MARGIN:]
+        ahead = margin + ahead + _read(stream, LOOK - len(ahead))
+        if len(front) + len(body) < start or len(ahead) == len(margin):
             break
-        held, cut = _look_ahead(stream, held, boundary - offset, plan)
-        at = cut if cut is not None else _forced(held, plan)
-        yield Block(offset, held[:at], within, last=False)
+        ahead, cut = _look_ahead(stream, ahead, len(margin), plan)
+        at = cut if cut is not None else _forced(ahead, plan)
+        data = b"".join([front, body, ahead[len(margin) : at]])  # the one copy of a block
+        yield Block(offset, data, within, last=False)
         within = cut is None
-        offset, held = offset + at, held[at:]
-        boundary = following(offset)
-    if held or not offset:
-        yield Block(offset, held, within)
+        offset, rest = offset + len(data), ahead[at:]
+    if front or body or not offset:
+        yield Block(offset, front + body, within)
 
 
 def following(offset: int) -> int:
@@ -109,11 +112,12 @@ def _look_ahead(stream: Readable, held: bytes, start: int, plan: SourcePlan) -> 
 
 
 def _read(stream: Readable, count: int) -> bytes:
+    """Read so many bytes, fewer at the end."""
     pieces = []
     while count > 0 and (piece := stream.read(count)):
         pieces.append(piece)
         count -= len(piece)
-    return b"".join(pieces)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def first_event(held: bytes, start: int, plan: SourcePlan) -> int | None:
