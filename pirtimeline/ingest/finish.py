@@ -69,11 +69,13 @@ def finish(
     return kept.select([name for name in kept.columns if not name.startswith("_")]), now
 
 
-def carry_of(past: Turns, told: Turns, following: Turns | None, plan: SourcePlan) -> clock.Carry:
-    """Settle what a block must know of those before it and of the next."""
+def carry_of(
+    past: Turns, told: Turns, following: Turns | None, plan: SourcePlan, *, bounds: bool = True
+) -> clock.Carry:
+    """Settle what a block must know of those before it and of the next; see `clock.anchor`."""
     before = [] if past == NOTHING else [past]
     after = [] if following is None else [following]
-    found = clock.anchor(clock.in_time([*before, told, *after], plan.rule), plan.rule)
+    found = clock.anchor(clock.in_time([*before, told, *after], plan.rule), plan.rule, bounds=bounds)
     return found[len(after if plan.rule.descending else before)]
 
 

@@ -48,10 +48,10 @@ def settled_alike(heard: Sequence[Turns], plan: SourcePlan) -> bool:
     """Tell whether blocks that were settled as they came are settled as the whole source has it."""
     if len(heard) < 3:
         return True
-    exact = anchored(heard, plan.rule, ALONE)
+    exact = anchored(heard, plan.rule, ALONE, bounds=False)
     pasts = accumulate(heard, lambda past, told: clock.extended(past, told, plan.rule), initial=NOTHING)
     came = [
-        carry_of(past, told, following, plan).known
+        carry_of(past, told, following, plan, bounds=False).known
         for past, told, following in zip(pasts, heard, [*heard[1:], None], strict=False)
     ]
     return all(
@@ -59,23 +59,26 @@ def settled_alike(heard: Sequence[Turns], plan: SourcePlan) -> bool:
     )
 
 
-def anchored(stretches: Sequence[Turns], rule: TimeRule, beside: Beside) -> list[clock.Carry]:
+def anchored(stretches: Sequence[Turns], rule: TimeRule, beside: Beside, *, bounds: bool = True) -> list[clock.Carry]:
     """Settle what each stretch of a source must know of the rest of it, and of its stream.
 
     Args:
         stretches: what each tells, in the order of the source.
         rule: the source's rule.
         beside: what its stream tells beside it.
+        bounds: whether to settle what bounds undated rows too.
 
     Returns:
         A carry for each stretch, in the same order.
     """
     mine = clock.in_time(stretches, rule)
-    own = clock.anchor(mine, rule)
+    own = clock.anchor(mine, rule, bounds=bounds)
     if beside.before or beside.behind:
         placed = [moved(told, beside.base) for told in mine]
         every = [*beside.before, *((told, rule) for told in placed), *beside.behind]
-        found = clock.anchor([told for told, _ in every], [one for _, one in every])[len(beside.before) :]
+        found = clock.anchor([told for told, _ in every], [one for _, one in every], bounds=bounds)[
+            len(beside.before) :
+        ]
         own = [
             clock.Carry(known=_as_own(carry.known, alone.known, beside, number == 0, number == len(mine) - 1))
             for number, (carry, alone) in enumerate(zip(found, own, strict=False))
@@ -121,9 +124,9 @@ def of_set(members: Sequence[tuple[SourcePlan, int, Turns]]) -> dict[str, Beside
     for number, (plan, _, told) in enumerate(members):
         kept = declared or (plan.place is not None and plan.place.kept)
         beside = Beside(tuple(stretches[:number]), tuple(stretches[number + 1 :]), bases[number], kept)
-        known = anchored([told], plan.rule, beside)[0].known
+        known = anchored([told], plan.rule, beside, bounds=False)[0].known
         effect = _effect(known, told)
-        if effect != _effect(anchored([told], plan.rule, ALONE)[0].known, told):
+        if effect != _effect(anchored([told], plan.rule, ALONE, bounds=False)[0].known, told):
             found[plan.source_id] = replace(beside, digest=marks.digest(repr(effect)))
     return found
 

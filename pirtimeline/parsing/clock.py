@@ -68,12 +68,13 @@ class Carry:
     past: Turns = NOTHING
 
 
-def anchor(turns: Sequence[Turns], rule: TimeRule | Sequence[TimeRule]) -> list[Carry]:
+def anchor(turns: Sequence[Turns], rule: TimeRule | Sequence[TimeRule], *, bounds: bool = True) -> list[Carry]:
     """Settle for each block of a source what it must know of the rest.
 
     Args:
         turns: what each block tells (`summarise`), in order; of several sources where they are one rotated set.
         rule: the source's rule, or one for each block.
+        bounds: whether to settle the nearest dated rows around each block too, which bound undated ones.
 
     Returns:
         A carry for each block: `settle` with it gives the rows that settling the whole source at once would give.
@@ -96,7 +97,7 @@ def anchor(turns: Sequence[Turns], rule: TimeRule | Sequence[TimeRule]) -> list[
         Known(year=year, day=day, scattered=loose, order=order, sure=sure, steps=steps)
         for year, day in zip(years, firsts, strict=True)
     ]
-    return [Carry(known=one) for one in _between(turns, known, rules)]
+    return [Carry(known=one) for one in (_between(turns, known, rules) if bounds else known)]
 
 
 def _firsts(
@@ -137,7 +138,9 @@ def _order(whole: Turns, rule: TimeRule) -> tuple[str | None, bool]:
 def _between(turns: Sequence[Turns], known: Sequence[Known], rules: Sequence[TimeRule]) -> list[Known]:
     """Add the instants of the nearest dated rows around each block."""
     edges = [
-        (edge, one, rule) for told, one, rule in zip(turns, known, rules, strict=True) for edge in (told.first, told.last)
+        (edge, one, rule)
+        for told, one, rule in zip(turns, known, rules, strict=True)
+        for edge in (told.first, told.last)
     ]
     settled = _instants(edges)
     ends = list(zip(settled[0::2], settled[1::2], strict=True))
