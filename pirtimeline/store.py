@@ -76,9 +76,9 @@ def read_json(path: Path) -> dict[str, Any]:
     return told
 
 
-def write_table(path: Path, table: pl.DataFrame) -> str:
-    """Write a table as Parquet, whole or not at all, and give the SHA-256 of the file."""
-    data = encoded(table)
+def write_table(path: Path, table: pl.DataFrame, columns: Mapping[str, pl.DataType] | None = None) -> str:
+    """Write a table as Parquet, whole or not at all, and give the SHA-256 of the file; see `parquet.encoded`."""
+    data = encoded(table, columns)
     write_bytes(path, data)
     return hashlib.sha256(data).hexdigest()
 
@@ -95,17 +95,10 @@ def write_part(case: Path, name: str, table: pl.DataFrame) -> tuple[str, str]:
         The part's path relative to the case, and the SHA-256 of the file.
     """
     relative = f"events/parser={table['parser'][0]}/{name}.parquet"
-    return relative, write_table(case / relative, conform(table.drop("parser")))
-
-
-def conform(table: pl.DataFrame) -> pl.DataFrame:
-    """Give a table every column of the event table in order and type, then its own further ones by name."""
-    own = sorted(name for name in table.columns if name not in EVENT_COLUMNS and not name.startswith("_"))
-    known = [
-        pl.col(name).cast(dtype) if name in table.columns else pl.lit(None, dtype).alias(name)
-        for name, dtype in EVENT_COLUMNS.items()
-    ]
-    return table.select(*known, *own)
+    own = sorted(one for one in table.columns if one not in (*EVENT_COLUMNS, "parser") and not one.startswith("_"))
+    columns = {**EVENT_COLUMNS, **{one: table.schema[one] for one in own}}
+    typed = table.select(pl.col(one).cast(dtype) for one, dtype in columns.items() if one in table.columns)
+    return relative, write_table(case / relative, typed, columns)
 
 
 def read_sources(case: Path) -> list[dict[str, Any]]:

@@ -100,7 +100,7 @@ def lines_of(block: bytes, encoding: str = UTF8, newline: str = "lf") -> Lines:
 def _as_utf8(block: bytes, encoding: str) -> tuple[bytes, int]:
     try:
         if encoding == UTF8:
-            block.decode(UTF8)
+            _ = block.isascii() or block.decode(UTF8)
             return block, 0
         return block.decode(encoding).encode(UTF8), 0
     except UnicodeError:
