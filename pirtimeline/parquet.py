@@ -8,7 +8,7 @@ See https://parquet.apache.org/docs/file-format/data-pages/encodings/
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -22,52 +22,75 @@ _DIFFERS = frozenset(["timestamp_text", "message", "trace_id", "url_query", "ext
 _DELTA = (pl.Int32, pl.UInt32, pl.Int64, pl.UInt64, pl.Datetime)
 
 
-def encoded(table: pl.DataFrame, columns: Mapping[str, pl.DataType] | None = None) -> memoryview:
-    """Encode a table as a Parquet file whose row groups hold `ROW_GROUP` rows and the statistics of every column.
+class Encoder:
+    """A Parquet file in memory that grows by rows; the same rows in the same pieces give the same bytes.
 
-    Args:
-        table: the rows.
-        columns: names and types of the columns to write, in order; those that the table does not have are null.
+    Example:
+        >>> growing = Encoder({"line": pl.UInt64(), "message": pl.String()})
+        >>> growing.add(pl.DataFrame({"message": ["up"]}))
+        >>> growing.add(pl.DataFrame({"line": [2]}, schema={"line": pl.UInt64()}))
+        >>> pl.read_parquet(bytes(growing.close())).rows()
+        [(None, 'up'), (2, None)]
+    """
+
+    def __init__(self, columns: Mapping[str, pl.DataType]) -> None:
+        """Begin a file.
+
+        Args:
+            columns: names and types of the columns, in order.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self._schema = pl.DataFrame(schema=dict(columns)).to_arrow().schema
+        self._out = pa.BufferOutputStream()
+        delta = [name for name, dtype in columns.items() if isinstance(dtype, _DELTA)]
+        repeats = [name for name, dtype in columns.items() if dtype in (pl.String, pl.Enum) and name not in _DIFFERS]
+        self._writer = pq.ParquetWriter(
+            self._out,
+            self._schema,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=repeats,
+            column_encoding=dict.fromkeys(delta, "DELTA_BINARY_PACKED"),
+        )
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Add rows, in row groups of at most `ROW_GROUP`; columns that they do not have are null."""
+        kept = rows.select(name for name in self._schema.names if name in rows.columns and _says(rows[name]))
+        for begin in range(0, rows.height, ROW_GROUP):
+            height = min(ROW_GROUP, rows.height - begin)
+            self._writer.write_table(self._arrow(kept.slice(begin, height), height), row_group_size=ROW_GROUP)
+
+    def close(self) -> memoryview:
+        """End the file and give its bytes."""
+        self._writer.close()
+        return memoryview(self._out.getvalue()).cast("B")
+
+    def _arrow(self, rows: pl.DataFrame, height: int) -> pa.Table:
+        """Hand rows to Arrow; columns of nulls are made there, where they cost next to nothing."""
+        import pyarrow as pa
+
+        told = rows.to_arrow()
+        columns = [
+            told.column(field.name) if field.name in rows.columns else pa.nulls(height, field.type)
+            for field in self._schema
+        ]
+        return pa.Table.from_arrays(columns, schema=self._schema)
+
+
+def encoded(table: pl.DataFrame) -> memoryview:
+    """Encode a table as a Parquet file.
 
     Example:
         >>> table = pl.DataFrame({"byte_offset": [0, 90, 181], "message": ["up", None, "down"]})
-        >>> read = pl.read_parquet(bytes(encoded(table, {**table.schema, "line": pl.UInt64()})))
-        >>> read.schema["line"], read.drop("line").equals(table)
-        (UInt64, True)
+        >>> pl.read_parquet(bytes(encoded(table))).equals(table)
+        True
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    columns = table.schema if columns is None else columns
-    kept = [name for name in columns if name in table.columns and not _is_all_null(table[name])]
-    nulls = pl.DataFrame(schema={name: dtype for name, dtype in columns.items() if name not in kept}).to_arrow().schema
-    told = table.select(kept)
-    pieces = (told.slice(begin, ROW_GROUP).to_arrow() for begin in range(0, max(table.height, 1), ROW_GROUP))
-    first = _with_nulls(next(pieces), nulls, [*columns])
-    out = pa.BufferOutputStream()
-    with pq.ParquetWriter(out, first.schema, compression="zstd", compression_level=1, **_encodings(columns)) as writer:
-        writer.write_table(first, row_group_size=ROW_GROUP)
-        for piece in pieces:
-            writer.write_table(_with_nulls(piece, nulls, [*columns]), row_group_size=ROW_GROUP)
-    return memoryview(out.getvalue()).cast("B")
+    growing = Encoder(table.schema)
+    growing.add(table)
+    return growing.close()
 
 
-def _encodings(columns: Mapping[str, pl.DataType]) -> dict[str, Any]:
-    delta = [name for name, dtype in columns.items() if isinstance(dtype, _DELTA)]
-    repeats = [name for name, dtype in columns.items() if dtype in (pl.String, pl.Enum) and name not in _DIFFERS]
-    return {"use_dictionary": repeats, "column_encoding": dict.fromkeys(delta, "DELTA_BINARY_PACKED")}
-
-
-def _is_all_null(column: pl.Series) -> bool:
-    return column.dtype != pl.Enum and column.null_count() == len(column)
-
-
-def _with_nulls(rows: pa.Table, nulls: pa.Schema, names: list[str]) -> pa.Table:
-    """Add columns of nulls, which are made here because they cost next to nothing in Arrow."""
-    import pyarrow as pa
-
-    absent = {name: pa.nulls(rows.num_rows, nulls.field(name).type) for name in nulls.names}
-    fields = [(nulls if name in absent else rows.schema).field(name) for name in names]
-    return pa.Table.from_arrays(
-        [absent[name] if name in absent else rows.column(name) for name in names], schema=pa.schema(fields)
-    )
+def _says(column: pl.Series) -> bool:
+    return column.null_count() < len(column)

@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from pirtimeline.errors import CaseError
-from pirtimeline.parquet import encoded
+from pirtimeline.parquet import Encoder, encoded
 from pirtimeline.schema import EVENT_COLUMNS
 
 CONTENTS = ("case.toml", "evidence.json", "plan.json", "sources", "events")
@@ -76,29 +76,56 @@ def read_json(path: Path) -> dict[str, Any]:
     return told
 
 
-def write_table(path: Path, table: pl.DataFrame, columns: Mapping[str, pl.DataType] | None = None) -> str:
-    """Write a table as Parquet, whole or not at all, and give the SHA-256 of the file; see `parquet.encoded`."""
-    data = encoded(table, columns)
-    write_bytes(path, data)
-    return hashlib.sha256(data).hexdigest()
+def write_table(path: Path, table: pl.DataFrame) -> str:
+    """Write a table as Parquet, whole or not at all, and give the SHA-256 of the file."""
+    return _written(path, encoded(table))
 
 
 def write_part(case: Path, name: str, table: pl.DataFrame) -> tuple[str, str]:
-    """Write rows of one parser as a part.
+    """Write rows of one parser as a part, and give its path relative to the case and the SHA-256 of the file.
 
     Args:
         case: the case's folder.
         name: the part's name, unique for its rows and for the plan they were written by.
-        table: rows with the column `parser`, all of one; columns that are missing are added as null.
-
-    Returns:
-        The part's path relative to the case, and the SHA-256 of the file.
+        table: rows with the column `parser`, all of one, and with all of the parser's own columns.
     """
-    relative = f"events/parser={table['parser'][0]}/{name}.parquet"
-    own = sorted(one for one in table.columns if one not in (*EVENT_COLUMNS, "parser") and not one.startswith("_"))
-    columns = {**EVENT_COLUMNS, **{one: table.schema[one] for one in own}}
-    typed = table.select(pl.col(one).cast(dtype) for one, dtype in columns.items() if one in table.columns)
-    return relative, write_table(case / relative, typed, columns)
+    own = {one: dtype for one, dtype in table.schema.items() if one not in (*EVENT_COLUMNS, "parser")}
+    part = Part(case, name, table["parser"][0], own)
+    part.add(table)
+    return part.path, part.write()
+
+
+class Part:
+    """A part of the event table that grows in memory and is written whole."""
+
+    def __init__(self, case: Path, name: str, parser: str, own: Mapping[str, pl.DataType]) -> None:
+        """Begin a part.
+
+        Args:
+            case: the case's folder.
+            name: the part's name, unique for its rows and for the plan they were written by.
+            parser: what read the rows.
+            own: the parser's own columns.
+        """
+        self.path = f"events/parser={parser}/{name}.parquet"
+        self._case = case
+        self._columns = {**EVENT_COLUMNS, **dict(sorted(own.items()))}
+        self._encoder = Encoder(self._columns)
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Add rows; columns that they do not have are null."""
+        self._encoder.add(
+            rows.select(pl.col(name).cast(dtype) for name, dtype in self._columns.items() if name in rows.columns)
+        )
+
+    def write(self) -> str:
+        """Write the part, and give the SHA-256 of the file."""
+        return _written(self._case / self.path, self._encoder.close())
+
+
+def _written(path: Path, data: memoryview) -> str:
+    write_bytes(path, data)
+    return hashlib.sha256(data).hexdigest()
 
 
 def read_sources(case: Path) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import groupby
@@ -16,7 +16,7 @@ import polars as pl
 
 from pirtimeline.ingest import marks
 from pirtimeline.ingest.finish import Ongoing, finish, turns
-from pirtimeline.ingest.parts import write_parts
+from pirtimeline.ingest.parts import Parts, write_parts
 from pirtimeline.ingest.recover import parse_or_recover
 from pirtimeline.ingest.streams import EARLY, settled_alike
 from pirtimeline.parsing import clock
@@ -192,20 +192,34 @@ def build_large(
     case: Path, task: Task, stream: BinaryIO, installed: Installed, pool: Executor, ahead: int
 ) -> dict[str, Any]:
     """Read a large source block by block, a few in flight, and write a part for each 64 MiB of it."""
-    counted: Mapping[str, Any] = marks.NOTHING
-    written: list[Future[list[dict[str, Any]]]] = []
     hashed = _Hashed(stream)
     heard: list[Turns] = []
-    for offset, rows in _runs(task, _settled(task, hashed, installed, pool, ahead, heard)):
-        counted = marks.added(counted, marks.tallies(rows).get(task.plan.source_id, marks.NOTHING))
-        name = f"{task.plan.source_id}-{offset:014d}"
-        written.append(pool.submit(write_parts, case, rows, name, _stamp([task]), installed))
-        if len(written) > 1:
-            written[-2].result()
-    parts = [part for one in written for part in one.result()]
+    parts, counted = _written(case, task, _settled(task, hashed, installed, pool, ahead, heard), installed)
     whole = join_all(clock.in_time(heard, task.plan.rule))
     early = None if settled_alike(heard, task.plan) else EARLY
     return mark(task, counted, parts, sha256=hashed.hexdigest()) | marks.told(task.plan, whole) | {"dated_with": early}
+
+
+def _written(
+    case: Path, task: Task, settled: Iterable[tuple[int, int, pl.DataFrame]], installed: Installed
+) -> tuple[list[dict[str, Any]], Mapping[str, Any]]:
+    """Write a part for each 64 MiB of a source, cut where the offset passes a multiple of it, and count its rows."""
+    counted: Mapping[str, Any] = marks.NOTHING
+    adding: list[Future[None]] = []
+    written: list[Future[list[dict[str, Any]]]] = []
+    with ThreadPoolExecutor(1) as writer:
+        for _, run in groupby(settled, key=lambda one: one[0] // PART):
+            parts = None
+            for offset, _, rows in run:
+                parts = parts or Parts(case, f"{task.plan.source_id}-{offset:014d}", _stamp([task]), installed)
+                counted = marks.added(counted, marks.tallies(rows).get(task.plan.source_id, marks.NOTHING))
+                adding.append(writer.submit(parts.add, rows))
+                if len(adding) > 1:
+                    adding.pop(0).result()
+            written += [writer.submit(parts.write)] if parts else []
+        for waiting in adding:
+            waiting.result()
+        return [part for one in written for part in one.result()], counted
 
 
 def _settled(
@@ -248,13 +262,6 @@ def _in_order(
             yield first, table.result()
     for block, table in waiting:
         yield block, table.result()
-
-
-def _runs(task: Task, settled: Iterable[tuple[int, int, pl.DataFrame]]) -> Iterator[tuple[int, pl.DataFrame]]:
-    """Gather blocks to runs of about `PART` bytes, cut where the offset passes a multiple of it."""
-    for _, run in groupby(settled, key=lambda one: one[0] // PART):
-        held = [*run]
-        yield held[0][0], pl.concat([rows for _, _, rows in held], how="diagonal_relaxed")
 
 
 def _stamp(batch: Sequence[Task]) -> str:

@@ -12,7 +12,7 @@ from pirtimeline.ingest.finish import join_objects
 from pirtimeline.parsing.columns import OWN_TYPES
 from pirtimeline.parsing.plugin import Format, Parser
 from pirtimeline.schema import EVENT_COLUMNS
-from pirtimeline.store import write_part
+from pirtimeline.store import Part
 
 
 def write_parts(
@@ -30,12 +30,35 @@ def write_parts(
     Returns:
         For each part its `path`, `sha256` and the `sources` that have rows in it.
     """
-    written = []
-    for parser, table in sorted(rows.partition_by("parser", as_dict=True, maintain_order=True).items()):
-        kept = with_own_columns(table, own_columns(installed.get(str(parser[0]))))
-        path, sha256 = write_part(case, f"{name}-{stamp}", kept)
-        written.append({"path": path, "sha256": sha256, "sources": set(table["source_id"].unique())})
-    return written
+    parts = Parts(case, name, stamp, installed)
+    parts.add(rows)
+    return parts.write()
+
+
+class Parts:
+    """The parts of a run of rows, one for each parser, that grow by a row group for each table of rows."""
+
+    def __init__(self, case: Path, name: str, stamp: str, installed: Mapping[str, Format | Parser]) -> None:
+        """Begin parts; see `write_parts`."""
+        self._case, self._name, self._installed = case, f"{name}-{stamp}", installed
+        self._parts: dict[str, Part] = {}
+        self._sources: dict[str, set[str]] = {}
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Add rows of the event table with `parser`, in order."""
+        for (parser,), table in rows.partition_by("parser", as_dict=True, maintain_order=True).items():
+            name, own = str(parser), own_columns(self._installed.get(str(parser)))
+            if name not in self._parts:
+                self._parts[name] = Part(self._case, self._name, name, own)
+            self._parts[name].add(with_own_columns(table, own))
+            self._sources.setdefault(name, set()).update(table["source_id"].unique())
+
+    def write(self) -> list[dict[str, Any]]:
+        """Write the parts; see `write_parts`."""
+        return [
+            {"path": part.path, "sha256": part.write(), "sources": self._sources[name]}
+            for name, part in sorted(self._parts.items())
+        ]
 
 
 def own_columns(parser: Format | Parser | None) -> dict[str, pl.DataType]:
