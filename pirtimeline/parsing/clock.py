@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import TypeVar
 
@@ -37,6 +37,7 @@ T = TypeVar("T")
 REMARKS = (IMPOSSIBLE, NO_YEAR, NO_DATE, NO_START, FUTURE, instants.GAP, instants.FOLD)
 """All that the clock ever writes into `_note`, so that a new settling can take the old remarks back."""
 
+_PLACED = ("_offset_s", "_zone_word", "_lacks")
 _KIND_RANK = {"year": "year_inferred", "date": "date_inferred", "start": "date_inferred"}
 
 
@@ -296,7 +297,7 @@ def _completed(kind: str, mine: pl.Expr, rule: TimeRule, known: Known) -> tuple[
     at = pl.col("_local").dt.epoch("us")
     run = pl.when(mine).then(at).forward_fill()
     if kind == "start":
-        start = None if rule.start is None else in_utc(rule.start).replace(tzinfo=None)
+        start = None if rule.start is None else in_utc(_start(rule)[0]).replace(tzinfo=None)
         return pl.lit(start, LOCAL) + pl.duration(microseconds=at), pl.lit(True)
     if kind == "date":
         day = pl.lit(known.day, pl.Int64) + turned("date", run)
@@ -305,6 +306,19 @@ def _completed(kind: str, mine: pl.Expr, rule: TimeRule, known: Known) -> tuple[
     day = real_day(year, pl.col("_local").dt.month().cast(pl.Int64), pl.col("_local").dt.day().cast(pl.Int64))
     inferred = pl.lit(rule.year_basis == "inferred" or rule.year is None) | (year != (rule.year or 0))
     return (day * DAY + at % DAY).cast(LOCAL), inferred
+
+
+def _start(rule: TimeRule) -> tuple[datetime, int]:
+    """Give the instant from which seconds count, and on which assumption; what tells no zone is in the source's."""
+    assert rule.start is not None
+    if rule.start.tzinfo is not None:
+        return rule.start, 0
+    row = pl.DataFrame(
+        [{"byte_offset": 0, "_wall": rule.start}],
+        schema={"byte_offset": pl.Int64(), "_wall": LOCAL, **{name: FIELDS[name] for name in _PLACED}},
+    )
+    offset, rank, _ = instants.place(row, rule, {}).row(0)
+    return rule.start - timedelta(seconds=offset), rank
 
 
 def _years(rule: TimeRule, known: Known, run: pl.Expr) -> pl.Expr:
@@ -342,7 +356,7 @@ def _timed(rows: pl.DataFrame, rule: TimeRule, known: Known) -> pl.DataFrame:
         {kind: instants.RANK[basis] for kind, basis in _KIND_RANK.items()}, default=0, return_dtype=pl.UInt8
     )
     ranks = [
-        pl.col("rank"),
+        pl.max_horizontal("rank", pl.when(from_start).then(_start(rule)[1] if rule.start else 0)),
         pl.when("_inferred").then(weaker).otherwise(0),
         pl.when(pl.col("_ambiguous").fill_null(False)).then(instants.RANK["ambiguous"]).otherwise(0),
     ]

@@ -7,6 +7,7 @@ from itertools import groupby
 
 import polars as pl
 
+from pirtimeline.parsing import starts
 from pirtimeline.parsing.blocks import parse_many
 from pirtimeline.parsing.lines import lines_of
 from pirtimeline.parsing.plan import SourcePlan
@@ -27,6 +28,7 @@ COLUMNS: Mapping[str, pl.DataType] = {
     "trace_id": pl.String(),
     "host_name": pl.String(),
     "epoch_us": pl.Int64(),
+    "uptime_us": pl.Int64(),
 }
 
 Piece = tuple[SourcePlan, int, bytes]
@@ -95,7 +97,17 @@ def _read(group: Sequence[Piece]) -> Iterator[pl.DataFrame]:
     placed = table.join(places, on="_block", how="left", maintain_order="left").with_columns(
         pl.col("byte_offset") + pl.col("_base")
     )
+    placed = placed.with_columns(_uptime(placed))
     yield _clues(placed) if "timestamp_text" in placed.columns else placed.select("source_id", "byte_offset")
+
+
+def _uptime(table: pl.DataFrame) -> pl.Expr:
+    """Give how long the program of an event had run by then, where the event tells it."""
+    told = [pl.col("jvm_uptime_ms").cast(pl.Float64) / 1000] if "jvm_uptime_ms" in table.columns else []
+    if "message" in table.columns:
+        told.append(pl.col("message").str.extract(starts.UPTIME_SAID).cast(pl.Float64))
+    seconds = pl.coalesce(told) if told else pl.lit(None, pl.Float64)
+    return (seconds * 1_000_000).round().cast(pl.Int64).alias("uptime_us")
 
 
 def _clues(table: pl.DataFrame) -> pl.DataFrame:
@@ -111,7 +123,7 @@ def _clues(table: pl.DataFrame) -> pl.DataFrame:
     ]
     kept = [
         name
-        for name in ("source_id", "byte_offset", "timestamp_text", "trace_id", "host_name")
+        for name in ("source_id", "byte_offset", "timestamp_text", "trace_id", "host_name", "uptime_us")
         if name in table.columns
     ]
     return table.select(*kept, *shown, epoch.alias("epoch_us"))

@@ -37,7 +37,7 @@ class TimeRule:
         mtime: when the source was last written, in UTC; it bounds a year, and tells a date only where no name does.
         name_date: what the file's name says: `2024`, `2024-01` or `2024-01-07`.
         date_order: how dates of bare numbers are read: `mdy`, `dmy`, `ymd`.
-        start: the instant (UTC) from which seconds since a start count.
+        start: the instant from which seconds since a start count: with a zone, or the source's local time without one.
         descending: the source lists its newest events first.
     """
 
@@ -62,6 +62,7 @@ class TimeRule:
             {'zone': '+01:00', 'zone_basis': 'zone_declared'}
         """
         told = {one.name: getattr(self, one.name) for one in fields(self)}
+        told |= {key: in_utc(told[key]) for key in ("collected_at", "mtime") if told[key] is not None}
         return {key: _text(value) for key, value in told.items() if value is not None and value is not False}
 
     @classmethod
@@ -89,7 +90,7 @@ class TimeRule:
 
 
 def _text(value: object) -> object:
-    return in_utc(value).isoformat() if isinstance(value, datetime) else value
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def in_utc(at: datetime) -> datetime:

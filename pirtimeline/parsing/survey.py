@@ -15,7 +15,7 @@ import polars as pl
 
 from pirtimeline.errors import FormatError
 from pirtimeline.evidence import Found, Source
-from pirtimeline.parsing import clock, rotation, times, zones
+from pirtimeline.parsing import clock, rotation, starts, times, zones
 from pirtimeline.parsing.clock import TimeRule
 from pirtimeline.parsing.clues import clue_events
 from pirtimeline.parsing.detect import detect
@@ -179,7 +179,17 @@ def _inferred(looked: Mapping[str, Looked], plans: Mapping[str, SourcePlan]) -> 
     timed = {key: _timed(plan, dates.get(key), found.get(key)) for key, plan in hosted.items()}
     orders = rotation.orders(events)
     sets = rotation.sets(rotation.members(events, orders, paths, {key: one.mtime for key, one in looked.items()}))
-    return {key: _ordered(plan, orders.get(key, plan.order), sets.get(key)) for key, plan in timed.items()}
+    begun = starts.starts(paths, events)
+    started = {key: _started(plan, begun.get(key)) for key, plan in timed.items()}
+    return {key: _ordered(plan, orders.get(key, plan.order), sets.get(key)) for key, plan in started.items()}
+
+
+def _started(plan: SourcePlan, start: starts.Start | None) -> SourcePlan:
+    """Say when the program started from whose start a source's times count."""
+    if start is None:
+        return plan
+    rule = replace(plan.inferred, start=start.at)
+    return replace(plan, rule=rule, inferred=rule, because=(*plan.because, start.because))
 
 
 def _ordered(plan: SourcePlan, order: str, place: rotation.Place | None) -> SourcePlan:
