@@ -139,6 +139,19 @@ def known(table: FieldMap, key: str) -> bool:
     return any(one in table.parts for one in unwrapped(table, plain(key)))
 
 
+def columns_of(key: str) -> tuple[str, ...]:
+    """List the columns that a key may fill, whatever stands beside it; what it fills beside a method only, last.
+
+    Example:
+        >>> columns_of("displayMessage"), columns_of("protoPayload.methodName"), columns_of("colour")
+        (('message',), ('event_action',), ())
+    """
+    table = _table()
+    tables = (table.targets, *(one.targets for one in table.profiles))
+    found = [target for one in unwrapped(table, plain(key)) for each in tables for target in each.get(one, ())]
+    return tuple(dict.fromkeys(target.column for target in sorted(found, key=lambda target: target.hint == "?")))
+
+
 def unwrapped(table: FieldMap, key: str) -> Iterator[str]:
     """Give a key, then what is left of it without the objects that wrap it, from without to within."""
     yield key

@@ -9,10 +9,14 @@ from pirtimeline.schema import EVENT_COLUMNS
 from pirtimeline.signatures.condition import tests
 from pirtimeline.signatures.fields import Binding
 from pirtimeline.signatures.model import Correlation, Rule, Signature, Windowed
-from pirtimeline.signatures.text import VIRTUAL
+from pirtimeline.signatures.virtual import VIRTUAL
 
 if TYPE_CHECKING:
     from pirtimeline.signatures.load import Rules
+
+
+KEYED = ("generic_json", "generic_csv", "generic_logfmt", "generic_w3c", "generic_xml")
+"""Formats that are composed for undeclared structured text; what is no column of theirs stays in `extra`."""
 
 
 def applicability(signature: Signature, rules: Rules, parsers: Mapping[str, Iterable[str]] | None = None) -> str:
@@ -42,8 +46,10 @@ def _of_correlation(signature: Correlation, rules: Rules, parsers: Mapping[str, 
 def _unreadable(rule: Rule, binding: Binding, parsers: Mapping[str, Iterable[str]]) -> str:
     """Say why no installed parser can feed a rule through a binding; empty where one can."""
     reading = {parser: set(own) for parser, own in parsers.items() if binding.reads(parser)}
-    if not reading:
+    if not reading and not any(binding.reads(parser) for parser in (*KEYED, "generic_text")):
         return f"no installed parser yields {rule.logsource}"
+    if binding.pairs or any(binding.reads(parser) for parser in KEYED):
+        return ""
     wanted = {t.field for t in tests(rule.condition) if t.field is not None and t.operator not in ("null", "exists")}
     known = set(EVENT_COLUMNS) | set(VIRTUAL) | {"extra"}
     lacking = {
@@ -51,7 +57,7 @@ def _unreadable(rule: Rule, binding: Binding, parsers: Mapping[str, Iterable[str
         for field in wanted
         if not any(
             column in known or column in own or column.startswith("extra.")
-            for own in reading.values()
+            for own in (*reading.values(), set[str]())
             for column in binding.columns(field)
         )
     }

@@ -6,18 +6,20 @@ They are data: `signatures/fields/*.yml`, and a user's own files after them. See
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pirtimeline.errors import SignatureError
+from pirtimeline.parsing.fields import columns_of
 from pirtimeline.signatures.condition import All, Condition, Not, Test, both, either
 from pirtimeline.signatures.model import Logsource
 
 WORDS = ("category", "product", "service")
 EVERYTHING = All(())
-KEYS = frozenset({"logsource", "parsers", "except", "where", "not", "fields", "pairs", "replace"})
+KEYS = frozenset({"logsource", "parsers", "except", "where", "not", "fields", "pairs", "keys", "replace"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,9 @@ class Binding:
     """What one logsource is among our events: parsers (globs), rows, and a column, or several to choose from, a field.
 
     `excepted` are globs of parsers that are left out; `where` is a condition on columns. `pairs` is the column in whose
-    text `key=value` pairs are looked up for fields that are neither mapped nor a column.
+    text `key=value` pairs are looked up for fields that are neither mapped nor a column. `keys` says that fields are
+    keys of structured text, and below which keys they may stand ("" for none): what is not mapped is looked for in
+    `extra`, and in the columns that such a key fills.
     """
 
     parsers: tuple[str, ...]
@@ -33,6 +37,7 @@ class Binding:
     where: Condition = EVERYTHING
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     pairs: str = ""
+    keys: tuple[str, ...] = ()
 
     def reads(self, parser: str) -> bool:
         """Tell whether the events of a parser belong to the logsource."""
@@ -41,7 +46,20 @@ class Binding:
 
     def columns(self, name: str) -> tuple[str, ...]:
         """Name the columns to look into for a field, the first that an event has; unmapped, its own name."""
-        return self.fields.get(name, (name,))
+        return self.fields.get(name) or (filled_by(name, self.keys) if self.keys else (name,))
+
+
+@lru_cache(maxsize=65536)
+def filled_by(key: str, below: tuple[str, ...] = ("",)) -> tuple[str, ...]:
+    """Name the places of a key of structured text: left in `extra`, as written or with small initials, else in columns.
+
+    Example:
+        >>> filled_by("ResultType")
+        ('ResultType', 'extra.ResultType', 'extra.resultType', 'event_outcome')
+    """
+    small = ".".join(part[:1].lower() + part[1:] for part in key.split("."))
+    left = [f"extra.{outer}{each}" for outer in below for each in (key, small)]
+    return tuple(dict.fromkeys((key, *left, *columns_of(key))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +97,7 @@ class FieldMaps:
         fewest = min((entry.words.count("*") for entry in bound), default=0)
         lent = {name: columns for entry in found if entry.binding is None for name, columns in entry.fields.items()}
         return tuple(
-            Binding(b.parsers, b.excepted, b.where, {**b.fields, **lent}, b.pairs)
+            replace(b, fields={**b.fields, **lent})
             for entry in bound
             if (b := entry.binding) is not None and entry.words.count("*") == fewest
         )
@@ -122,24 +140,31 @@ def _entries(content: Any, path: Path) -> Iterable[Entry]:
     shape = "a field map is a map with 'sources', a list of maps; see docs/signatures.md"
     if not isinstance(content, dict) or not isinstance(content.get("sources"), list):
         raise SignatureError("it has no list 'sources'", at=path, hint=shape)
+    lent = content.get("fields") or {}
     for source in content["sources"]:
         if not isinstance(source, dict) or not isinstance(source.get("logsource"), dict):
             raise SignatureError("an entry of 'sources' has no map 'logsource'", at=path, hint=shape)
         if unknown := sorted(set(source) - KEYS):
             raise SignatureError(f"an entry of 'sources' has the unknown key {unknown[0]!r}", at=path, hint=shape)
-        yield _entry(source, content.get("parsers"), content.get("fields") or {})
+        yield _entry({**{key: content[key] for key in ("parsers", "keys") if key in content}, **source}, lent)
 
 
-def _entry(source: Mapping[str, Any], parsers: Any, lent: Mapping[str, Any]) -> Entry:
-    own = source.get("parsers", parsers)
+def _entry(source: Mapping[str, Any], lent: Mapping[str, Any]) -> Entry:
+    own = source.get("parsers")
     fields = {str(name): _several(columns) for name, columns in {**lent, **(source.get("fields") or {})}.items()}
     words = tuple(str(source["logsource"].get(word, "")).lower() for word in WORDS)
     binding = None
     if own is not None:
         where = [_where(source.get("where")), *([Not(_where(source["not"]))] if source.get("not") else [])]
-        pairs = str(source.get("pairs", ""))
-        binding = Binding(_several(own), _several(source.get("except", ())), both(tuple(where)), fields, pairs)
+        told = (str(source.get("pairs", "")), _below(source.get("keys")))
+        binding = Binding(_several(own), _several(source.get("except", ())), both(tuple(where)), fields, *told)
     return Entry((words[0], words[1], words[2]), binding, fields, bool(source.get("replace")))
+
+
+def _below(value: Any) -> tuple[str, ...]:
+    """Read `keys`: true, or the keys below which a field may stand besides."""
+    named = _several(value) if isinstance(value, list) else ()
+    return ("", *(f"{one}." for one in named)) if value else ()
 
 
 def _several(value: Any) -> tuple[str, ...]:

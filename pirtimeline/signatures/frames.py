@@ -10,7 +10,8 @@ import polars as pl
 from pirtimeline.schema import EVENT_COLUMNS
 from pirtimeline.signatures.condition import TEXT_OPERATORS, Condition, Test, tests
 from pirtimeline.signatures.fields import Binding
-from pirtimeline.signatures.text import SCANNED, SEARCHED, VIRTUAL, folded, in_pairs, searchable
+from pirtimeline.signatures.text import SCANNED, SEARCHED, folded, searchable
+from pirtimeline.signatures.virtual import VIRTUAL, in_pairs
 
 PLAIN, TEXT, FOLDED = "plain", "text", "folded"
 Need = tuple[str, str | None]

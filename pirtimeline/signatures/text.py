@@ -1,13 +1,12 @@
-"""The event's text: what keywords are looked for in, how case is put aside, and columns made of several."""
+"""The event's text: what keywords are looked for in, what a program says itself, and how case is put aside."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
 
 import polars as pl
 
 from pirtimeline.schema import EVENT_COLUMNS
-from pirtimeline.signatures.regex import escaped
 
 SEARCHED = ("exception_type", "exception_message", "stack_trace", "logger_name", "rule_name", "user_agent", "extra")
 """Columns that follow the headed message in the searchable text, each on a line of its own."""
@@ -83,41 +82,7 @@ def statement() -> pl.Expr:
     return pl.concat_str(own, thrown, pl.col("stack_trace"), separator="\n", ignore_nulls=True)
 
 
-def in_pairs(column: str, key: str) -> pl.Expr:
-    """Give the value of `key=value` in a text, without its quotation marks; auditd's hexadecimal text is read.
-
-    Example:
-        >>> records = pl.DataFrame({"m": ['argc=2 a0="cat" a1=2F746D702F6120622E747874']})
-        >>> records.select(in_pairs("m", "a1")).item()
-        '/tmp/a b.txt'
-    """
-    groups = pl.col(column).str.extract_groups(
-        r"(?:^|[\s,;'({])" + escaped(key) + r"=(?:\"([^\"]*)\"|'([^']*)'|([^\s,;')]*))"
-    )
-    bare = groups.struct.field("3")
-    coded = bare.str.contains(r"^(?:[0-9A-F]{2}){2,}$") & bare.str.contains("[A-F]")
-    decoded = pl.when(coded).then(bare).str.decode("hex", strict=False).cast(pl.String, strict=False)
-    plain = pl.coalesce(groups.struct.field("1"), groups.struct.field("2"), bare)
-    return pl.when(coded & decoded.is_not_null()).then(decoded).otherwise(plain)
-
-
-def audit_command() -> pl.Expr:
-    """Give the command line that an EXECVE record of auditd spells argument by argument."""
-    arguments = [in_pairs("message", f"a{n}") for n in range(16)]
-    return pl.when(pl.col("message").is_not_null()).then(pl.concat_str(arguments, separator=" ", ignore_nulls=True))
-
-
 SPOKEN = ("process_name", "process_pid", "message", "exception_type", "exception_message", "stack_trace")
 
 SCANNED = {"statement": "utterance"}
 """Columns that are dear to make: needles are looked for in a wider one, and only the rows that hold any are made."""
-
-VIRTUAL: Mapping[str, tuple[Callable[[], pl.Expr], tuple[str, ...]]] = {
-    "url": (url, ("url_path", "url_query")),
-    "request_line": (request_line, ("http_method", "url_path", "url_query")),
-    "audit_command": (audit_command, ("message",)),
-    "utterance": (utterance, SPOKEN),
-    "statement": (statement, SPOKEN),
-    "headed_message": (headed_message, ("process_name", "process_pid", "message")),
-}
-"""Columns that field maps can name though no part holds them: how each is made, and of what."""
