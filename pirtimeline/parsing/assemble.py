@@ -34,6 +34,7 @@ _SINCE_1601_S = 11_644_473_600
 _SINCE_2001_S = 978_307_200
 _TAI_AHEAD_S = 10
 _OFFSET = re.compile(r"^(?:UTC|GMT|UCT|UT|Z)?([+-])([0-9]{1,2})(?::?([0-9]{2}))?(?::?([0-9]{2}))?$")
+_MINUTES = re.compile(r"^[+-][0-9]{3}$")
 _UTC_WORDS = frozenset(["Z", "UTC", "GMT", "UCT", "UT", "ZULU", "ETC/UTC", "ETC/GMT", "ETC/UCT", "ETC/ZULU"])
 _NUMBERS = r"^\D*([0-9]{1,4})[/.-]([0-9]{1,2})[/.-]([0-9]{1,4})"
 
@@ -54,7 +55,7 @@ def read(texts: pl.Series, layout: Layout, *, order: str | None = None) -> pl.Da
     said = {
         "_local": local.cast(LOCAL),
         "_resolution_us": _resolution(roles),
-        "_offset_s": _zone_part(zones, 0, pl.Int32()) if counted is None else pl.lit(0, pl.Int32),
+        "_offset_s": _offset(roles, zones) if counted is None else pl.lit(0, pl.Int32),
         "_zone_word": _zone_part(zones, 1, pl.String()),
         "_lacks": pl.lit(layout.lacks, pl.String),
         "_ambiguous": _several(layout, order),
@@ -297,16 +298,25 @@ def _zone_part(zones: Mapping[str, tuple[int | None, str | None]], part: int, dt
     return pl.col("zone").replace_strict(known, default=None, return_dtype=dtype)
 
 
+def _offset(roles: frozenset[str], zones: Mapping[str, tuple[int | None, str | None]]) -> pl.Expr:
+    """Give the offset in seconds: of the zone's text, or of minutes that are counted west of UTC."""
+    return -60 * _number("west").cast(pl.Int32) if "west" in roles else _zone_part(zones, 0, pl.Int32())
+
+
 def zone_text(text: str) -> tuple[int | None, str | None]:
     """Read what stands beside a time as zone: its offset in seconds, or else the word.
 
     Example:
         >>> zone_text("+05:30"), zone_text("UTC"), zone_text("GMT-2"), zone_text("CET")
         ((19800, None), (0, None), (-7200, None), (None, 'CET'))
+        >>> zone_text("+120")  # db2diag counts minutes
+        (7200, None)
     """
     word = words().long_zones.get(text, text)
     if word.upper() in _UTC_WORDS:
         return 0, None
+    if _MINUTES.match(word):
+        return int(word) * 60, None
     found = _OFFSET.match(word)
     if not found:
         return None, word

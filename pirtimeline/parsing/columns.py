@@ -74,20 +74,7 @@ def read(framed: Framed, rows: Offsets, one: Format) -> pl.DataFrame:
     table = pl.concat(found, how="diagonal") if len(found) > 1 else found[0]
     table = table.sort("_row") if len(found) > 1 else table
     table = _typed(table, one).drop("_row")
-    return _with_found_levels(table) if one.generic and "message" in table.columns else table
-
-
-def _with_found_levels(table: pl.DataFrame) -> pl.DataFrame:
-    """Let messages say the level that no header of an undeclared format does."""
-    if "severity_text" not in table.columns:
-        table = table.with_columns(severity_text=pl.lit(None, pl.String), severity=pl.lit(None, SEVERITY))
-    missing = table["severity_text"].is_null().arg_true()
-    if not len(missing):
-        return table
-    words = levels.found_levels(table["message"].gather(missing))
-    found = words.to_frame("word").select(levels.severity(pl.col("word"))).to_series()
-    text = table["severity_text"].scatter(missing, words)
-    return table.with_columns(text, table["severity"].scatter(missing, found))
+    return levels.with_found(table) if one.generic and "message" in table.columns else table
 
 
 def _by_pattern(framed: Framed, rows: Offsets, one: Format) -> Iterator[pl.DataFrame]:

@@ -8,24 +8,16 @@ formats; each must read lines that no better one reads.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from pirtimeline.parsing import columns, generic, structured, structures
-from pirtimeline.parsing.framing import EVERYTHING, framed_texts
+from pirtimeline.parsing import generic, inside, structures
+from pirtimeline.parsing.framing import EVERYTHING
+from pirtimeline.parsing.matching import Matches, bounds, choose, matches
 from pirtimeline.parsing.plan import FormatUse
 from pirtimeline.parsing.plugin import CONTINUES, Format
-
-DEPTH = 4
-"""How many formats may stand in one another."""
-
-PATH_FAVOUR = 1.5
-"""How much likelier a format's own path glob makes it."""
-
-Matches = npt.NDArray[np.bool_]
+from pirtimeline.parsing.prefixed import prefixed
 
 
 def detect(
@@ -44,70 +36,31 @@ def detect(
     """
     outer = [one for one in formats if not one.inner]
     samples = samples.with_columns(claimed=pl.lit(False))
-    matches = _matches(samples["text"], outer)
-    bounds = _bounds(samples["source_id"])
+    found = matches(samples["text"], outer)
+    places = bounds(samples["source_id"])
     chosen = {
-        source_id: _choose(matches[begin:end], outer, paths.get(source_id, ""))
-        for source_id, (begin, end) in bounds.items()
+        source_id: choose(found[begin:end], outer, paths.get(source_id, ""))
+        for source_id, (begin, end) in places.items()
     }
-    claimed = _claimed(samples, matches, outer, chosen, bounds)
-    kinds, claimed = structures.synthesise(samples.with_columns(claimed=claimed))
+    claimed = _claimed(samples, found, outer, chosen, places)
+    composed = inside.of_composed(samples, _made(samples.with_columns(claimed=claimed)), formats)
+    inner = inside.of_named(samples["text"], found, outer, chosen, places, formats)
+    return {
+        source_id: tuple(FormatUse(outer[place], inner.get((source_id, place), ())) for place in ones)
+        + composed.get(source_id, ())
+        for source_id, ones in chosen.items()
+    }
+
+
+def _made(samples: pl.DataFrame) -> dict[str, tuple[Format, ...]]:
+    """Compose formats for the lines that no named one claims: of structured kinds first, then of text."""
+    kinds, claimed = structures.synthesise(samples)
+    behind, claimed = prefixed(samples.with_columns(claimed=claimed))
     left = ~pl.col("claimed") & pl.col("text").str.contains(r"\S")
     unread = samples.with_columns(claimed=claimed).filter(left.any().over("source_id"))
     texts = generic.synthesise(unread) if unread.height else {}
-    inner = _inner(samples["text"], matches, outer, chosen, bounds, formats)
-    return {
-        source_id: tuple(FormatUse(outer[place], inner.get((source_id, place), ())) for place in places)
-        + tuple(FormatUse(one) for one in (*kinds.get(source_id, ()), *texts.get(source_id, ())))
-        for source_id, places in chosen.items()
-    }
-
-
-def _matches(text: pl.Series, formats: Sequence[Format], process: pl.Series | None = None) -> Matches:
-    """Try every format on every line: lines x formats."""
-    if not formats or not len(text):
-        return np.zeros((len(text), len(formats)), np.bool_)
-    tests = [_test(one, process is not None).alias(str(place)) for place, one in enumerate(formats)]
-    found = pl.DataFrame({"text": text, "process": process}).select(tests)
-    return np.column_stack([found[str(place)].to_numpy() for place in range(len(formats))]).astype(np.bool_)
-
-
-def _test(one: Format, within: bool) -> pl.Expr:
-    test = structured.opens(pl.col("text"), one)
-    return test & pl.col("process").str.contains(one.inner).fill_null(False) if within and one.inner else test
-
-
-def _bounds(source_ids: pl.Series) -> dict[str, tuple[int, int]]:
-    """Say where each source's lines begin and end."""
-    runs = source_ids.rle().struct.unnest()
-    ends = runs["len"].cum_sum()
-    return {name: (end - count, end) for name, count, end in zip(runs["value"], runs["len"], ends, strict=True)}
-
-
-def _choose(matches: Matches, formats: Sequence[Format], path: str) -> list[int]:
-    """Choose formats one by one, each time the one that reads most of what is left."""
-    candidates = [int(one) for one in np.flatnonzero(matches.any(axis=0))]
-    favour = {one: _favour(formats[one], path) for one in candidates}
-    left = np.ones(len(matches), np.bool_)
-    chosen: list[int] = []
-    while candidates:
-        counts = {one: int(matches[left, one].sum()) for one in candidates}
-        best = max(counts, key=lambda one: (counts[one] * favour[one], _weight(formats[one]), formats[one].name))
-        if not counts[best]:
-            break
-        chosen.append(best)
-        left &= ~matches[:, best]
-        candidates.remove(best)
-    return chosen
-
-
-def _favour(one: Format, path: str) -> float:
-    return PATH_FAVOUR if any(fnmatchcase(path, glob) for glob in one.paths) else 1.0
-
-
-def _weight(one: Format) -> int:
-    """Weigh how much a format says of a line: of two that read the same lines, the one that says more is right."""
-    return max((len(pattern.regex) for pattern in one.patterns), default=len(one.starts))
+    every = dict.fromkeys([*kinds, *behind, *texts])
+    return {key: (*kinds.get(key, ()), *behind.get(key, ()), *texts.get(key, ())) for key in every}
 
 
 def _claimed(
@@ -135,55 +88,3 @@ def _claimed(
 def _sure(continues: str) -> str:
     """Tell which lines surely belong to the event above: a format that takes every line may take another's too."""
     return CONTINUES if continues == EVERYTHING else continues
-
-
-def _inner(
-    text: pl.Series,
-    matches: Matches,
-    formats: Sequence[Format],
-    chosen: Mapping[str, Sequence[int]],
-    bounds: Mapping[str, tuple[int, int]],
-    every: Sequence[Format],
-    depth: int = 1,
-) -> dict[tuple[str, int], tuple[FormatUse, ...]]:
-    """Find what the chosen envelopes hold, all sources of one envelope format at once."""
-    found: dict[tuple[str, int], tuple[FormatUse, ...]] = {}
-    for place in sorted({one for places in chosen.values() for one in places if formats[one].envelope}):
-        held = _held(text, matches[:, place], formats[place], {s: bounds[s] for s in bounds if place in chosen[s]})
-        if held.height and depth < DEPTH:
-            for source_id, uses in _detect_inner(held, every, depth).items():
-                found[source_id, place] = uses
-    return found
-
-
-def _held(text: pl.Series, opened: Matches, one: Format, bounds: Mapping[str, tuple[int, int]]) -> pl.DataFrame:
-    """Read an envelope's sample lines for what they hold: `source_id`, `text`."""
-    tables = []
-    for source_id, (begin, end) in bounds.items():
-        lines = text[begin:end].filter(pl.Series(opened[begin:end]))
-        held = columns.extract(lines, one) if one.kind == "lines" else structured.read(lines, one)
-        if one.envelope in held.columns:
-            process = pl.col("process_name") if "process_name" in held.columns else pl.lit(None, pl.String)
-            shown = held.select(pl.lit(source_id).alias("source_id"), text=pl.col(one.envelope), process=process)
-            tables.append(shown.drop_nulls("text"))
-    return (
-        pl.concat(tables) if tables else pl.DataFrame(schema=dict.fromkeys(("source_id", "text", "process"), pl.String))
-    )
-
-
-def _detect_inner(held: pl.DataFrame, every: Sequence[Format], depth: int) -> dict[str, tuple[FormatUse, ...]]:
-    framed = framed_texts(held["text"])
-    text = framed.headers(np.arange(framed.height))
-    matches = _matches(text, every, held["process"])
-    bounds = _bounds(held["source_id"])
-    chosen = {source_id: _choose(matches[begin:end], every, "") for source_id, (begin, end) in bounds.items()}
-    deeper = _inner(text, matches, every, chosen, bounds, every, depth + 1)
-    claimed = np.zeros(len(text), np.bool_)
-    for source_id, (begin, end) in bounds.items():
-        claimed[begin:end] = matches[begin:end, chosen[source_id]].any(axis=1)
-    kinds, _ = structures.synthesise(held.select("source_id", text=text, claimed=pl.Series(claimed)))
-    return {
-        source_id: tuple(FormatUse(every[place], deeper.get((source_id, place), ())) for place in places)
-        + tuple(FormatUse(one) for one in kinds.get(source_id, ()))
-        for source_id, places in chosen.items()
-    }

@@ -133,7 +133,7 @@ def _kind_faults(told: Mapping[str, Any]) -> Iterator[Fault]:
         yield Fault("zone can only be UTC", key="zone", hint="a zone of the evidence is declared with --zone GLOB=ZONE")
     if kind == "lines" and not told.get("pattern"):
         yield Fault("no pattern: a format of lines needs one", hint="add [[pattern]] with regex = '^…' and time = '…'")
-    if kind in ("json", "csv", "logfmt", "xml") and not told.get("pattern") and not told.get("starts"):
+    if kind in ("json", "csv", "logfmt", "keys", "xml") and not told.get("pattern") and not told.get("starts"):
         hint = "add [[pattern]] with a regex for what only its events hold: regex = '\"kibana\\.alert'"
         yield Fault(f"no pattern: any {kind} would be taken for this format", hint=hint)
     if kind == "lines" and told.get("fields"):

@@ -171,6 +171,8 @@ def _level_place(parts: tuple[Part, ...], seen: _Places) -> int:
             return -1
         if part.kind in "UYyz" or (part.kind in "LMl" and part.bracket):
             return at
+        if part.kind in "LMl" and after.isspace() and parts[at + 1 : at + 2] and parts[at + 1].kind == "P":
+            return at  # `info vpxd[4712]`, `web1 err httpd[71]:`
         if part.kind == "i" and part.bracket == "[" and at < 4:
             return at
         if part.kind in "LM" and (not _in_sentence(parts, at) or seen.of_all(at, "LM") >= 0.3):

@@ -47,6 +47,8 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "p": ("half", ""),
         "z": ("zone", rf"(?:[Zz]\b|{_OFFSET}(?::?[0-5][0-9](?::?[0-5][0-9])?)?\b)"),
         "z4": ("zone", rf"(?:Z\b|{_OFFSET}:?[0-5][0-9]\b)"),
+        "zm": ("zone", r"[+-][0-9]{3}\b"),
+        "west": ("west", r"[+-][0-9]{1,3}"),
         "W": ("zone", ""),
         "Z": ("zone", r"(?:[A-Za-z][A-Za-z0-9_/+-]*|[+-][0-9]{2}(?::?[0-9]{2})?)"),
         "n1": ("first", r"[0-9]{1,2}"),

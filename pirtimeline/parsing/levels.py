@@ -72,9 +72,13 @@ _PLACES = (
     rf"^[\s\[\](){{}}<>|*#=-]{{0,8}}({_LOUD})\b",
     rf"^\s*[\[<(]((?i:{_SPOKEN}))[\])>]",
     rf"^\s*((?i:{_SPOKEN}|severe))\s?:\s",
-    # [ERROR], |WARN| or [core:error] a little later
-    rf"^.{{0,120}}?[\[|]\s?(?:[a-z_]+:)?({_LOUD}|{_SPOKEN})\s{{0,5}}[\]|]",
-    # a shouted word between two fields near the start
+    # `imap-login: Info: `, `unbound[71:0] error: `, `system,error,critical login failure`
+    rf"^[A-Za-z][\w.@()<>/:\[\]-]{{0,60}}[:\])>]:? ((?i:{_SPOKEN}))\s?:\s",
+    rf"^[a-z][a-z-]{{2,12}},(?:[a-z-]{{2,12}},)*?((?i:{_SPOKEN}))(?:[ ,])",
+    # [ERROR], |WARN|, [core:error] or Solaris' [ID 702911 auth.error] a little later
+    rf"^.{{0,120}}?[\[|]\s?(?:ID \d+ )?(?:[a-z0-9_]+[:.])?({_LOUD}|SUCCESS|{_SPOKEN})\s{{0,9}}[\]|]",
+    # a shouted word behind a thread, or between two fields near the start
+    rf"^\[[^\[\]]{{1,60}}\]\s+({_LOUD})\s",
     rf"^.{{0,60}}?(?:\s|[\])|-])({_LOUD})\s?(?::\s|\s-\s|\s\[|\s+\|)",
     r"^PHP (?:Parse |Recoverable |Core |User )?((?i:warning|notice|deprecated|fatal|error))",
     # java.util.logging's second line, in the languages that Java speaks
@@ -82,7 +86,9 @@ _PLACES = (
     + "|".join(sorted((one for one in LEVEL_WORDS if len(one) > 2), key=len)[::-1])
     + r"))\s?: ",
 )
-_NEEDLES = (*_SPOKEN.split("|"), "severe", "verbose", "information", "fine")
+_NEEDLES = (*_SPOKEN.split("|"), "severe", "verbose", "information", "fine", "success |")
+_CODED = r"^\W{0,3}[A-Z]{3,7}[0-9]{3,5}(?: ?)([IWE])\b"
+"""An IBM message id, whose last letter is the level: `ANS1017E`, `DFHSI1517 I`."""
 
 
 def severity(text: pl.Expr) -> pl.Expr:
@@ -143,7 +149,7 @@ def find_level(message: pl.Expr) -> pl.Expr:
         ['warn', 'ERROR', 'error', None]
     """
     first = message.str.head(400)
-    return pl.coalesce([first.str.extract(place, 1) for place in _PLACES])
+    return pl.coalesce([first.str.extract(place, 1) for place in (*_PLACES, _CODED)])
 
 
 def found_levels(messages: pl.Series) -> pl.Series:
@@ -155,7 +161,28 @@ def found_levels(messages: pl.Series) -> pl.Series:
     """
     first = messages.rename("message").str.head(400)
     held = first.str.contains_any(list(_NEEDLES), ascii_case_insensitive=True) | first.str.contains("\n", literal=True)
+    held |= first.str.contains(_CODED)
     rows = held.fill_null(False).arg_true()
     found = first.gather(rows).to_frame().select(find_level(pl.col("message"))).to_series()
     every = pl.DataFrame({"at": pl.int_range(len(first), eager=True, dtype=pl.UInt32)})
     return every.join(pl.DataFrame({"at": rows, "word": found}), on="at", how="left", maintain_order="left")["word"]
+
+
+def with_found(table: pl.DataFrame) -> pl.DataFrame:
+    """Let messages say the level that nothing else in an event does.
+
+    Example:
+        >>> with_found(pl.DataFrame({"message": ["ERROR: no route", "fine"]}))["severity"].to_list()
+        ['ERROR', None]
+    """
+    if "severity_text" not in table.columns:
+        table = table.with_columns(severity_text=pl.lit(None, pl.String))
+    if "severity" not in table.columns:
+        table = table.with_columns(severity=pl.lit(None, SEVERITY))
+    missing = (table["severity_text"].is_null() & table["severity"].is_null()).arg_true()
+    if not len(missing):
+        return table
+    words = found_levels(table["message"].gather(missing))
+    found = words.to_frame("word").select(severity(pl.col("word"))).to_series()
+    text = table["severity_text"].scatter(missing, words)
+    return table.with_columns(text, table["severity"].scatter(missing, found))

@@ -17,7 +17,7 @@ CONTINUES = (
 )
 """Lines that by default belong to the event above: indented, blank, or part of a stack trace."""
 
-KINDS = ("lines", "json", "csv", "logfmt", "w3c", "cef", "leef", "xml")
+KINDS = ("lines", "json", "csv", "logfmt", "keys", "w3c", "cef", "leef", "xml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

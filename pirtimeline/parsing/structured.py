@@ -33,6 +33,8 @@ def read(texts: pl.Series, one: Format) -> pl.DataFrame:
     """
     table = READERS[one.kind](texts, one)
     table = table.with_columns(severity=_severity(one, table.columns))
+    if one.generic and "message" in table.columns:
+        table = levels.with_found(table)
     if "timestamp_text" not in table.columns:
         return table.drop("_time", "_severity", strict=False)
     dated = timed(table).drop("_time", "_severity", strict=False)

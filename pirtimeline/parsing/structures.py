@@ -13,13 +13,14 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from pirtimeline.parsing import cef, delimited, json_lines, logfmt, xml_events
+from pirtimeline.parsing import cef, delimited, json_lines, key_lines, logfmt, xml_events
 from pirtimeline.parsing.elements import Elements, csv_elements, element_depth, event_name, json_elements, xml_elements
 from pirtimeline.parsing.plugin import CONTINUES, Format
 
 READERS: Mapping[str, Callable[[pl.Series, Format], pl.DataFrame]] = {
     "json": json_lines.read,
     "logfmt": logfmt.read,
+    "keys": key_lines.read,
     "cef": cef.read_cef,
     "leef": cef.read_leef,
     "csv": delimited.read,
@@ -31,6 +32,7 @@ READERS: Mapping[str, Callable[[pl.Series, Format], pl.DataFrame]] = {
 LOOKS: Mapping[str, Callable[[pl.Expr], pl.Expr]] = {
     "json": json_lines.looks_like,
     "logfmt": logfmt.looks_like,
+    "keys": key_lines.looks_like,
     "cef": cef.looks_like_cef,
     "leef": cef.looks_like_leef,
     "csv": delimited.looks_like,

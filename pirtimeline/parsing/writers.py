@@ -26,6 +26,9 @@ _WITH_YEAR = 978_307_200
 
 _ACCEPTED = 3
 
+SINCE_START = "uptime"
+"""The shape of seconds since a start, as the kernel's ring buffer has them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
@@ -143,6 +146,8 @@ def _kin(one: Group, other: Group) -> bool:
     """Tell whether two groups are one writer's that varies a little."""
     if one.full != other.full:
         return False
+    if one.shape == other.shape == SINCE_START:  # padded or not, the seconds have the more digits the later it is
+        return one.prefix.strip() == other.prefix.strip()
     alike_before = one.prefix == other.prefix and one.fields > 0
     return alike_before or (one.keyed and other.keyed and one.shape == other.shape and one.fields == other.fields == 0)
 
