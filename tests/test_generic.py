@@ -14,7 +14,9 @@ from pirtimeline.parsing.generic import synthesise
 from pirtimeline.parsing.plugin import Format
 from pirtimeline.schema import ENGINE_COLUMNS, EVENT_COLUMNS
 
-SLOW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Examples are files that are looked at together: composing formats costs the same for one and for six."""
+
 SHAPES = [one for one in shapes.shapes() if not one.whole]
 EXAMPLES = [one.examples[0] for one in SHAPES]
 DAY = timedelta(days=1)
@@ -59,8 +61,14 @@ def opened(lines: Sequence[str], formats: Sequence[Format]) -> list[str]:
     return [line for line, place in zip(lines, which, strict=True) if place != framing.REJECT]
 
 
-def rows(lines: Sequence[str]) -> list[dict[str, object]]:
-    table = columns.extract(pl.Series("text", lines), made(lines)[0])
+def together(files: Sequence[Sequence[str]]) -> list[tuple[Format, ...]]:
+    """Compose the formats of several files in one frame."""
+    found = synthesise(pl.concat([samples(lines, f"{number:02}") for number, lines in enumerate(files)]))
+    return [found[f"{number:02}"] for number in range(len(files))]
+
+
+def rows(lines: Sequence[str], formats: Sequence[Format] = ()) -> list[dict[str, object]]:
+    table = columns.extract(pl.Series("text", lines), (formats or made(lines))[0])
     return [
         {name: value for name, value in row.items() if value is not None and not name.startswith("_")}
         for row in table.iter_rows(named=True)
@@ -95,77 +103,84 @@ def test_every_shape_opens_events_and_is_kept_as_written(
             assert table["message"].to_list() == ["started", "tired"]
 
 
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        (
-            "2024-04-21 12:00:00,123 [http-nio-8080-exec-3] WARN  o.e.web.Orders - slow answer",
-            {"thread_name": "http-nio-8080-exec-3", "severity": "WARN", "logger_name": "o.e.web.Orders"},
-        ),
-        (
-            "2024-04-21 12:00:00.123  INFO 4711 --- [           main] o.e.Application : slow answer",
-            {"process_pid": 4711, "thread_name": "main", "logger_name": "o.e.Application", "severity": "INFO"},
-        ),
-        (
-            "[2024-04-21T12:00:00,123][ERROR][o.e.n.Node     ] slow answer",
-            {"logger_name": "o.e.n.Node", "severity": "ERROR"},
-        ),
-        ("[2024-04-21 12:00:00 +0000] [17] [INFO] slow answer", {"process_pid": 17, "severity": "INFO"}),
-        (
-            "2024-04-21T12:00:00.1+02:00 web1 orders[99]: slow answer",
-            {"host_name": "web1", "process_name": "orders", "process_pid": 99},
-        ),
-        (
-            "2024/04/21 12:00:00 [error] 71#9: slow answer",
-            {"severity": "ERROR", "process_pid": 71, "thread_name": "9"},
-        ),
-        ("2024-04-21 12:00:00.123456 W | slow answer", {"severity": "WARN", "severity_text": "W"}),
-        ("W, [2024-04-21T12:00:00.123456 #71]  WARN -- : slow answer", {"severity": "WARN", "process_pid": 71}),
-        ("[2024-04-21 12:00:00] shop.CRITICAL: slow answer", {"severity": "FATAL", "logger_name": "shop"}),
-        ("<11>Apr 21 12:00:00 slow answer", {"severity": "ERROR"}),
-        ("ERROR    2024-04-21T12:00:00 - slow answer", {"severity": "ERROR"}),
-        ("[WARN] 2024-04-21 12:00:00 slow answer", {"severity": "WARN"}),
-        ("W0421 12:33:04.123456 slow answer", {"severity": "WARN"}),
-        (
-            "2024-04-21 12:00:00,123 INFO  [org.example.as] (MSC service thread 1-2) slow answer",
-            {"logger_name": "org.example.as", "thread_name": "MSC service thread 1-2"},
-        ),
-        (
-            "2024-04-21 12:00:00,123 - orders.cache - INFO - slow answer",
-            {"logger_name": "orders.cache", "severity": "INFO"},
-        ),
-        (
-            "[2024-04-21 12:00:00,123: INFO/MainProcess] slow answer",
-            {"process_name": "MainProcess", "severity": "INFO"},
-        ),
-        ("[12:00:00] [Server thread/WARN]: slow answer", {"thread_name": "Server thread", "severity": "WARN"}),
-        (
-            "2024-04-21 12:00:00,123 [7] ERROR Orders.Cache - slow answer",
-            {"thread_name": "7", "logger_name": "Orders.Cache"},
-        ),
-        ("*Apr 21 12:00:00.123: %LINK-3-UPDOWN: slow answer", {"severity": "ERROR", "event_code": "LINK-3-UPDOWN"}),
-        ("[Apr 21 12:00:00] NOTICE[71] cache.c: slow answer", {"severity": "INFO", "logger_name": "cache.c"}),
-        ("E [21/Apr/2024:12:00:00 +0000] slow answer", {"severity": "ERROR"}),
-        ("[   12.345678] slow answer", {"timestamp_text": "12.345678"}),
-        ("21-Apr-2024 12:00:00.123 SCHWERWIEGEND [main] slow answer", {"severity": "ERROR", "thread_name": "main"}),
-        (
-            "[Sun Apr 21 12:00:00.123456 2024] [core:error] [pid 71:tid 9] [client 192.0.2.7:4711] slow answer",
-            {
-                "severity": "ERROR",
-                "logger_name": "core",
-                "process_pid": 71,
-                "source_ip": "192.0.2.7",
-                "source_port": 4711,
-            },
-        ),
-        (
-            "2024-04-21 12:00:00,1 INFO [3f2b8c1d-0a4e-4b6f-9c8d-112233445566] slow answer",
-            {"trace_id": "3f2b8c1d-0a4e-4b6f-9c8d-112233445566", "severity": "INFO"},
-        ),
-    ],
-)
-def test_header_parts_are_what_they_look_like(line: str, expected: dict[str, object]) -> None:
-    row = read([line] * 4)
+HEADER_PARTS: list[tuple[str, dict[str, object]]] = [
+    (
+        "2024-04-21 12:00:00,123 [http-nio-8080-exec-3] WARN  o.e.web.Orders - slow answer",
+        {"thread_name": "http-nio-8080-exec-3", "severity": "WARN", "logger_name": "o.e.web.Orders"},
+    ),
+    (
+        "2024-04-21 12:00:00.123  INFO 4711 --- [           main] o.e.Application : slow answer",
+        {"process_pid": 4711, "thread_name": "main", "logger_name": "o.e.Application", "severity": "INFO"},
+    ),
+    (
+        "[2024-04-21T12:00:00,123][ERROR][o.e.n.Node     ] slow answer",
+        {"logger_name": "o.e.n.Node", "severity": "ERROR"},
+    ),
+    ("[2024-04-21 12:00:00 +0000] [17] [INFO] slow answer", {"process_pid": 17, "severity": "INFO"}),
+    (
+        "2024-04-21T12:00:00.1+02:00 web1 orders[99]: slow answer",
+        {"host_name": "web1", "process_name": "orders", "process_pid": 99},
+    ),
+    (
+        "2024/04/21 12:00:00 [error] 71#9: slow answer",
+        {"severity": "ERROR", "process_pid": 71, "thread_name": "9"},
+    ),
+    ("2024-04-21 12:00:00.123456 W | slow answer", {"severity": "WARN", "severity_text": "W"}),
+    ("W, [2024-04-21T12:00:00.123456 #71]  WARN -- : slow answer", {"severity": "WARN", "process_pid": 71}),
+    ("[2024-04-21 12:00:00] shop.CRITICAL: slow answer", {"severity": "FATAL", "logger_name": "shop"}),
+    ("<11>Apr 21 12:00:00 slow answer", {"severity": "ERROR"}),
+    ("ERROR    2024-04-21T12:00:00 - slow answer", {"severity": "ERROR"}),
+    ("[WARN] 2024-04-21 12:00:00 slow answer", {"severity": "WARN"}),
+    ("W0421 12:33:04.123456 slow answer", {"severity": "WARN"}),
+    (
+        "2024-04-21 12:00:00,123 INFO  [org.example.as] (MSC service thread 1-2) slow answer",
+        {"logger_name": "org.example.as", "thread_name": "MSC service thread 1-2"},
+    ),
+    (
+        "2024-04-21 12:00:00,123 - orders.cache - INFO - slow answer",
+        {"logger_name": "orders.cache", "severity": "INFO"},
+    ),
+    (
+        "[2024-04-21 12:00:00,123: INFO/MainProcess] slow answer",
+        {"process_name": "MainProcess", "severity": "INFO"},
+    ),
+    ("[12:00:00] [Server thread/WARN]: slow answer", {"thread_name": "Server thread", "severity": "WARN"}),
+    (
+        "2024-04-21 12:00:00,123 [7] ERROR Orders.Cache - slow answer",
+        {"thread_name": "7", "logger_name": "Orders.Cache"},
+    ),
+    ("*Apr 21 12:00:00.123: %LINK-3-UPDOWN: slow answer", {"severity": "ERROR", "event_code": "LINK-3-UPDOWN"}),
+    ("[Apr 21 12:00:00] NOTICE[71] cache.c: slow answer", {"severity": "INFO", "logger_name": "cache.c"}),
+    ("E [21/Apr/2024:12:00:00 +0000] slow answer", {"severity": "ERROR"}),
+    ("[   12.345678] slow answer", {"timestamp_text": "12.345678"}),
+    ("21-Apr-2024 12:00:00.123 SCHWERWIEGEND [main] slow answer", {"severity": "ERROR", "thread_name": "main"}),
+    (
+        "[Sun Apr 21 12:00:00.123456 2024] [core:error] [pid 71:tid 9] [client 192.0.2.7:4711] slow answer",
+        {
+            "severity": "ERROR",
+            "logger_name": "core",
+            "process_pid": 71,
+            "source_ip": "192.0.2.7",
+            "source_port": 4711,
+        },
+    ),
+    (
+        "2024-04-21 12:00:00,1 INFO [3f2b8c1d-0a4e-4b6f-9c8d-112233445566] slow answer",
+        {"trace_id": "3f2b8c1d-0a4e-4b6f-9c8d-112233445566", "severity": "INFO"},
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def by_line() -> dict[str, tuple[Format, ...]]:
+    return synthesise(pl.concat([samples([line] * 4, line) for line, _ in HEADER_PARTS]))
+
+
+@pytest.mark.parametrize(("line", "expected"), HEADER_PARTS)
+def test_header_parts_are_what_they_look_like(
+    line: str, expected: dict[str, object], by_line: dict[str, tuple[Format, ...]]
+) -> None:
+    row = rows([line] * 4, by_line[line])[0]
     assert {name: row.get(name) for name in expected} == expected
     assert row["message"] == "slow answer"
 
@@ -234,18 +249,16 @@ def test_two_programs_in_one_file_are_both_read() -> None:
     assert opened(lines, formats) == [line for line in lines if not line.startswith("\t")]
 
 
-@SLOW
-@given(
-    st.lists(
-        st.tuples(SENTENCE, st.sampled_from(EXAMPLES), SENTENCE),
-        min_size=20,
-        max_size=60,
-        unique_by=lambda part: part[0],
-    )
+PROSE = st.lists(
+    st.tuples(SENTENCE, st.sampled_from(EXAMPLES), SENTENCE), min_size=20, max_size=40, unique_by=lambda part: part[0]
 )
-def test_prose_with_dates_in_the_middle_opens_nothing(parts: list[tuple[str, str, str]]) -> None:
-    lines = [" ".join(part) for part in parts]
-    assert opened(lines, made(lines)) == []
+
+
+@SLOW
+@given(st.lists(PROSE, min_size=4, max_size=6))
+def test_prose_with_dates_in_the_middle_opens_nothing(files: list[list[tuple[str, str, str]]]) -> None:
+    texts = [[" ".join(part) for part in parts] for parts in files]
+    assert [opened(lines, formats) for lines, formats in zip(texts, together(texts), strict=True)] == [[]] * len(texts)
 
 
 @st.composite
@@ -267,10 +280,10 @@ def ticket(draw: st.DrawFn) -> tuple[list[str], list[str]]:
 
 
 @SLOW
-@given(ticket())
-def test_a_quoted_log_opens_no_event(quoting: tuple[list[str], list[str]]) -> None:
-    lines, events = quoting
-    assert opened(lines, made(lines)) == events
+@given(st.lists(ticket(), min_size=4, max_size=6))
+def test_a_quoted_log_opens_no_event(files: list[tuple[list[str], list[str]]]) -> None:
+    for (lines, events), formats in zip(files, together([lines for lines, _ in files]), strict=True):
+        assert opened(lines, formats) == events
 
 
 def test_a_thread_dump_and_a_diff_belong_to_their_event() -> None:
@@ -284,19 +297,26 @@ def test_a_thread_dump_and_a_diff_belong_to_their_event() -> None:
     assert opened(lines, made(lines)) == lines[:: len(body) + 1]
 
 
-@SLOW
-@given(st.sampled_from(sorted(WRITTEN)), st.sampled_from(HEADERS), st.lists(SENTENCE, min_size=2, max_size=9))
-def test_no_word_of_a_line_is_lost(name: str, header: str, sentences: list[str]) -> None:
+@st.composite
+def program(draw: st.DrawFn) -> list[str]:
+    """Write what one program writes: a shape, a header, sentences."""
+    written, header = WRITTEN[draw(st.sampled_from(sorted(WRITTEN)))], draw(st.sampled_from(HEADERS))
     at = datetime(2024, 4, 21, 12)
-    lines = [f"{header.format(WRITTEN[name](at + number * DAY))}{text}" for number, text in enumerate(sentences)]
-    for line, row in zip(lines, rows(lines), strict=True):
-        said = " ".join(map(str, row.values()))
-        assert [word for word in re.findall(r"[A-Za-z]{2,}", line) if word not in said] == []
+    sentences = draw(st.lists(SENTENCE, min_size=2, max_size=9))
+    return [f"{header.format(written(at + number * DAY))}{text}" for number, text in enumerate(sentences)]
 
 
-@settings(SLOW, max_examples=8)
+@SLOW
+@given(st.lists(program(), min_size=4, max_size=6))
+def test_no_word_of_a_line_is_lost(files: list[list[str]]) -> None:
+    for lines, formats in zip(files, together(files), strict=True):
+        for line, row in zip(lines, rows(lines, formats), strict=True):
+            said = " ".join(map(str, row.values()))
+            assert [word for word in re.findall(r"[A-Za-z]{2,}", line) if word not in said] == []
+
+
+@settings(SLOW, max_examples=3)
 @given(st.lists(ticket(), min_size=2, max_size=3))
 def test_sources_do_not_look_at_each_other(several: list[tuple[list[str], list[str]]]) -> None:
-    frames = [samples(lines, f"s{number}") for number, (lines, _) in enumerate(several)]
-    together = synthesise(pl.concat(frames))
-    assert together == {key: one for frame in frames for key, one in synthesise(frame).items()}
+    files = [lines for lines, _ in several]
+    assert together(files) == [together([lines])[0] for lines in files]
