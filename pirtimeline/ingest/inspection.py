@@ -52,7 +52,11 @@ def _row(one: Looked, plan: SourcePlan) -> dict[str, Any]:
     counted = marks.tallies(rows).get(plan.source_id, marks.NOTHING) if rows.height else marks.NOTHING
     zone, basis = marks.zone_of(plan, counted["time_bases"])
     total = max(counted["events"], 1)
-    rejects = rows.filter(pl.col("parser") == UNRECOGNISED)["message"].head(EXAMPLES).to_list() if rows.height else []
+    rejects = (
+        rows.filter(pl.col("parser") == UNRECOGNISED)["message"].head(EXAMPLES).to_list()
+        if "message" in rows.columns
+        else []
+    )
     return {
         "path": one.paths[0],
         "size_bytes": one.source.size_bytes,

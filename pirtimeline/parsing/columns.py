@@ -49,9 +49,6 @@ UNITS: Mapping[str, float] = {
 }
 """Factors to milliseconds for durations and to bytes for sizes."""
 
-SYSLOG_WORDS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
-"""Syslog's severities by number."""
-
 
 def extract(texts: pl.Series, one: Format) -> pl.DataFrame:
     """Read texts that are one event each by a format's patterns.
@@ -193,7 +190,7 @@ def _size(text: pl.Expr, unit: str) -> pl.Expr:
 def _syslog_word(text: pl.Expr) -> pl.Expr:
     """Name the severity in syslog's PRI, which is facility times 8 plus severity (RFC 5424, section 6.2.1)."""
     severity = text.cast(pl.Int64, strict=False) % 8
-    return severity.replace_strict(dict(enumerate(SYSLOG_WORDS)), default=None, return_dtype=pl.String)
+    return severity.replace_strict(dict(enumerate(levels.SYSLOG_WORDS)), default=None, return_dtype=pl.String)
 
 
 def _split_url(table: pl.DataFrame) -> pl.DataFrame:

@@ -72,12 +72,19 @@ def _w3c_header(lines: Sequence[str]) -> Header | None:
     named = [line for line in bare if is_fields(line)]
     if not named:
         return None
-    delimiter = "\t" if "\t" in named[0] else " "
+    delimiter = _delimiter(named[0])
     told = {line.split(delimiter)[0]: line.split(delimiter, 1)[-1] for line in bare if line.startswith("#")}
     options = {"header": named[0].rstrip(), "delimiter": delimiter}
     options |= {ours: told[word] for word, ours in _ZEEK.items() if word in told}
+    options |= {"clock": "local"} if any(re.match(r"#Time Format:\s*Local", line) for line in bare) else {}
     first = next((place for place, line in enumerate(bare) if line and not line.startswith("#")), len(bare))
     return Header("w3c", options, r"^\x{FEFF}?#", first)
+
+
+def _delimiter(fields: str) -> str:
+    """Tell what stands between the names of a `#Fields` line: tabs, commas as Exchange writes them, or blanks."""
+    names = re.sub(r"^#[Ff]ields:?\s*", "", fields).strip()
+    return "\t" if "\t" in fields else "," if "," in names and " " not in names else " "
 
 
 def _csv_header(lines: Sequence[str]) -> Header | None:

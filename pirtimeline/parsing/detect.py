@@ -14,6 +14,7 @@ import polars as pl
 
 from pirtimeline.parsing import generic, inside, structures
 from pirtimeline.parsing.framing import EVERYTHING
+from pirtimeline.parsing.levelled import levelled
 from pirtimeline.parsing.matching import Matches, bounds, choose, matches
 from pirtimeline.parsing.plan import FormatUse
 from pirtimeline.parsing.plugin import CONTINUES, Format
@@ -59,6 +60,8 @@ def _made(samples: pl.DataFrame) -> dict[str, tuple[Format, ...]]:
     left = ~pl.col("claimed") & pl.col("text").str.contains(r"\S")
     unread = samples.with_columns(claimed=claimed).filter(left.any().over("source_id"))
     texts = generic.synthesise(unread) if unread.height else {}
+    untimed = unread.filter(pl.col("source_id").is_in([key for key, ones in texts.items() if not ones]))
+    texts |= levelled(untimed.filter(~pl.col("claimed").any().over("source_id")))
     every = dict.fromkeys([*kinds, *behind, *texts])
     return {key: (*kinds.get(key, ()), *behind.get(key, ()), *texts.get(key, ())) for key in every}
 

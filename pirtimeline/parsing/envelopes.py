@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pirtimeline.parsing import columns, structured, times
+from pirtimeline.parsing import columns, levels, structured, times
 from pirtimeline.parsing.framing import REJECT, Framed, Places, framed_texts, openings
 from pirtimeline.parsing.lines import Offsets
 from pirtimeline.parsing.plan import FormatUse
@@ -133,7 +133,10 @@ def _unopened(outer: pl.DataFrame, texts: pl.Series, which: npt.NDArray[np.bool_
     """Keep what no inner format reads as the envelope's own; a stack trace below its first line is one all the same."""
     mine = np.flatnonzero(which)
     table, held = outer[mine], texts.gather(mine)
-    if "message" not in table.columns or held.equals(table["message"].fill_null("")):
+    if "message" not in table.columns or not table.height:
+        return table
+    table = levels.with_found(table)
+    if held.equals(table["message"].fill_null("")):
         return table
     halves = held.str.splitn("\n", 2).struct
     split = table.with_columns(halves.field("field_0").alias("message"))

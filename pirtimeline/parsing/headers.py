@@ -187,7 +187,8 @@ def _weak_level(parts: tuple[Part, ...], at: int, after: str, seen: _Places) -> 
     if _in_sentence(parts, at):
         return False
     loud = re.match(r"\s*[|\]]|:\s|/", after) is not None
-    many = seen.total >= 3 and seen.of_all(at, "LMli") >= 0.6
+    share = seen.of_all(at, "LMli")
+    many = (seen.total >= 3 and share >= 0.6) or (seen.total == 2 and share == 1 and at <= 1)
     return many or (at == 0 and loud)
 
 

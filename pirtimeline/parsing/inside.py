@@ -8,7 +8,7 @@ behind a header. What stands in an envelope is detected like a source's lines, t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -80,17 +80,15 @@ def of_composed(
         every: the formats that may stand within.
         depth: how deep the lines stand themselves.
     """
-    asked = _promising(lines, made) if depth + 1 < DEPTH else []
-    messages = {
-        f"{source_id}{_BETWEEN}{place}": told
-        for source_id, texts in asked
-        for place, one in enumerate(made[source_id])
-        if (told := _messages(texts, one)) is not None
-    }
+    asked = _promising(lines, made) if depth + 1 < DEPTH else lines.clear()
+    tables = [table for ones in _alike(asked, made) for table in _messages(asked, *ones)]
+    if not tables:
+        return {source_id: tuple(FormatUse(one) for one in ones) for source_id, ones in made.items()}
+    messages = pl.concat(tables).sort("source_id", maintain_order=True)
     dated = [one for one in every if not any(pattern.undated for pattern in one.patterns)]
-    held = [told.select(pl.lit(key).alias("source_id"), "text", "process") for key, told in messages.items()]
-    found = _detected(pl.concat(held), dated, depth + 1) if held else {}
-    kept = {key: _kept(messages[key], uses) for key, uses in found.items()}
+    found = _detected(messages.select(*_HELD), dated, depth + 1)
+    told = messages.partition_by("source_id", as_dict=True, maintain_order=True)
+    kept = {key: _kept(told[key,], uses) for key, uses in found.items()}
     return {
         source_id: tuple(_within(one, kept.get(f"{source_id}{_BETWEEN}{place}", ())) for place, one in enumerate(ones))
         for source_id, ones in made.items()
@@ -101,44 +99,57 @@ def _within(one: Format, inner: tuple[FormatUse, ...]) -> FormatUse:
     return FormatUse(replace(one, envelope="message"), inner) if inner else FormatUse(one)
 
 
-def _promising(lines: pl.DataFrame, made: Mapping[str, Sequence[Format]]) -> list[tuple[str, pl.Series]]:
-    """Find the sources many of whose lines seem to hold another line: a second stamp, an object behind a text."""
+def _promising(lines: pl.DataFrame, made: Mapping[str, Sequence[Format]]) -> pl.DataFrame:
+    """Keep the sources many of whose lines seem to hold another line: a second stamp, an object behind a text."""
     head = pl.col("text").str.head(1000)
     document = [key for key, ones in made.items() if any(_is_document(one) for one in ones)]
     likely = (head.str.count_matches(_STAMP) > 1) | pl.col("text").str.contains(r"[^\s\[,{]\s*[\[,\"]*" + _RECORD)
-    told = lines.filter(pl.col("source_id").is_in([*made])).with_columns(likely=likely)
-    shares = told.group_by("source_id", maintain_order=True).agg(pl.col("likely").mean())
-    asked = shares.filter((pl.col("likely") >= 0.3) | pl.col("source_id").is_in(document))["source_id"].to_list()
-    return [(key, told.filter(pl.col("source_id") == key)["text"]) for key in asked]
+    told = lines.filter(pl.col("source_id").is_in([*made])).select("source_id", "text")
+    many = likely.mean().over("source_id") >= 0.3
+    return told.filter(many | pl.col("source_id").is_in(document))
 
 
 def _is_document(one: Format) -> bool:
     return one.options.get("framing") == structures.ELEMENTS
 
 
-def _messages(lines: pl.Series, one: Format) -> pl.DataFrame | None:
-    """Read sample lines by a composed format for its messages: `text`, `process`, whether a level stands before."""
-    table = _read(lines, one)
-    if table is None or "message" not in table.columns:
-        return None
+def _alike(asked: pl.DataFrame, made: Mapping[str, Sequence[Format]]) -> list[tuple[Format, dict[str, str]]]:
+    """List the formats of sources that are asked, those that are equal once: the format, source -> its key."""
+    found: dict[str, tuple[Format, dict[str, str]]] = {}
+    for source_id in asked["source_id"].unique(maintain_order=True):
+        for place, one in enumerate(made[source_id]):
+            alone = source_id if _is_document(one) else ""
+            found.setdefault(alone + repr(one), (one, {}))[1][source_id] = f"{source_id}{_BETWEEN}{place}"
+    return [*found.values()]
+
+
+def _messages(asked: pl.DataFrame, one: Format, keys: Mapping[str, str]) -> Iterator[pl.DataFrame]:
+    """Read lines of sources by one format: `source_id` (its key), `text`, `process`, whether a level stands before."""
+    lines = asked.filter(pl.col("source_id").is_in([*keys]))
+    lines = _elements(lines, one) if _is_document(one) else lines.filter(structured.opens(pl.col("text"), one))
+    if not lines.height:
+        return
+    table = columns.extract(lines["text"], one) if one.kind == "lines" else structured.read(lines["text"], one)
+    if "message" not in table.columns:
+        return
     process = pl.col("process_name") if "process_name" in table.columns else pl.lit(None, pl.String)
     level = pl.col("severity_text") if "severity_text" in table.columns else pl.lit(None, pl.String)
     before = ~pl.col("message").str.contains(level, literal=True) & pl.lit(one.kind == "lines")
-    told = table.select(text="message", process=process, levelled=before.fill_null(False)).drop_nulls("text")
-    return told if told.height else None
+    yield table.select(
+        lines["source_id"].replace_strict(dict(keys), return_dtype=pl.String),
+        text="message",
+        process=process,
+        levelled=before.fill_null(False),
+    ).drop_nulls("text")
 
 
-def _read(lines: pl.Series, one: Format) -> pl.DataFrame | None:
-    if _is_document(one):
-        data = "\n".join(lines.to_list()).encode()
-        found = structures.elements(data, one)
-        texts = [data[at : at + size].decode("utf-8", "replace") for at, size in zip(*found[:2], strict=True)]
-        lines = pl.Series("text", texts, dtype=pl.String).filter(~pl.Series(found.structure)).str.strip_chars()
-    else:
-        lines = lines.filter(lines.to_frame("text").select(structured.opens(pl.col("text"), one)).to_series())
-    if not len(lines):
-        return None
-    return columns.extract(lines, one) if one.kind == "lines" else structured.read(lines, one)
+def _elements(lines: pl.DataFrame, one: Format) -> pl.DataFrame:
+    """Give the elements of a document whose first lines are known."""
+    data = "\n".join(lines["text"].to_list()).encode()
+    found = structures.elements(data, one)
+    texts = [data[at : at + size].decode("utf-8", "replace") for at, size in zip(*found[:2], strict=True)]
+    whole = pl.Series("text", texts, dtype=pl.String).filter(~pl.Series(found.structure)).str.strip_chars()
+    return pl.select(pl.lit(lines["source_id"].first()).alias("source_id"), whole) if len(whole) else lines.clear()
 
 
 def _kept(told: pl.DataFrame, uses: tuple[FormatUse, ...]) -> tuple[FormatUse, ...]:

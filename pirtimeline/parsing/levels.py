@@ -18,10 +18,10 @@ _WORDS: Mapping[str, str] = {
     "TRACE": "trace trc trce finest finer verbose vrb verb v t all silly "
     "trace1 trace2 trace3 trace4 trace5 trace6 trace7 trace8",
     "DEBUG": "debug dbg debg dbug debugging fine config d debug1 debug2 debug3 debug4 debug5 d1 d2 d3 d4 d5 diagnostic",
-    "INFO": "info inf information informational informative infos notice notic ntc note i n log audit "
+    "INFO": "info inf ii information informational informative infos notice notic ntc note i n log audit "
     "system msg message success successaudit auditsuccess default normal status",
-    "WARN": "warn wrn warning warnings w deprecation deprecated",
-    "ERROR": "error err eror errors e severe failure failed failureaudit auditfailure exception",
+    "WARN": "warn wrn ww warning warnings w deprecation deprecated",
+    "ERROR": "error err ee eror errors e severe failure failed failureaudit auditfailure exception",
     "FATAL": "fatal ftl critical crit crt emerg emergency emrg alert alrt panic pnc dpanic f c fault off_the_scale "
     "disaster",
 }
@@ -57,11 +57,14 @@ LEVEL_WORDS: Mapping[str, str] = _table()
 ENGLISH_WORDS = frozenset(word for line in _WORDS.values() for word in line.split())
 """Those of the words that are not translations."""
 
+SYSLOG_WORDS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
+"""Syslog's severities by number."""
+
 _BRACKETS = "[](){}<>:|,;=*\"' \t"
 
 _LOUD = (
     "TRACE|DEBUG|INFO|INFORMATION|NOTICE|WARN|WARNING|ERROR|SEVERE|FINE|FINER|FINEST|CRITICAL|CRIT|FATAL|ALERT|EMERG"
-    "|EMERGENCY|PANIC"
+    "|EMERGENCY|PANIC|SUCCESS"
 )
 _SPOKEN = "trace|debug|info|notice|warn|warning|error|err|critical|crit|fatal|alert|emerg|panic"
 _PLACES = (
@@ -76,17 +79,31 @@ _PLACES = (
     rf"^[A-Za-z][\w.@()<>/:\[\]-]{{0,60}}[:\])>]:? ((?i:{_SPOKEN}))\s?:\s",
     rf"^[a-z][a-z-]{{2,12}},(?:[a-z-]{{2,12}},)*?((?i:{_SPOKEN}))(?:[ ,])",
     # [ERROR], |WARN|, [core:error] or Solaris' [ID 702911 auth.error] a little later
-    rf"^.{{0,120}}?[\[|]\s?(?:ID \d+ )?(?:[a-z0-9_]+[:.])?({_LOUD}|SUCCESS|{_SPOKEN})\s{{0,9}}[\]|]",
+    rf"^.{{0,120}}?[\[|]\s?(?:ID \d+ )?(?:[a-z0-9_]+[:.])?({_LOUD}|{_SPOKEN})\s{{0,9}}[\]|]",
     # a shouted word behind a thread, or between two fields near the start
     rf"^\[[^\[\]]{{1,60}}\]\s+({_LOUD})\s",
     rf"^.{{0,60}}?(?:\s|[\])|-])({_LOUD})\s?(?::\s|\s-\s|\s\[|\s+\|)",
     r"^PHP (?:Parse |Recoverable |Core |User )?((?i:warning|notice|deprecated|fatal|error))",
+    # X.Org's marks, and PostgreSQL's csvlog
+    r"^\((EE|WW|II)\) ",
+    rf',"({_LOUD}|LOG)","[0-9A-Z]{{5}}",',
     # java.util.logging's second line, in the languages that Java speaks
     r"^[^\n]{1,300}\n((?i:"
     + "|".join(sorted((one for one in LEVEL_WORDS if len(one) > 2), key=len)[::-1])
     + r"))\s?: ",
 )
-_NEEDLES = (*_SPOKEN.split("|"), "severe", "verbose", "information", "fine", "success |")
+_NEEDLES = (
+    *_SPOKEN.split("|"),
+    "severe",
+    "verbose",
+    "information",
+    "fine",
+    "success",
+    "(ee)",
+    "(ww)",
+    "(ii)",
+    '"log","',
+)
 _CODED = r"^\W{0,3}[A-Z]{3,7}[0-9]{3,5}(?: ?)([IWE])\b"
 """An IBM message id, whose last letter is the level: `ANS1017E`, `DFHSI1517 I`."""
 

@@ -13,12 +13,14 @@ import numpy as np
 import polars as pl
 
 from pirtimeline.parsing.extras import objects
+from pirtimeline.parsing.levels import SYSLOG_WORDS
 from pirtimeline.parsing.pairs import assign
 from pirtimeline.parsing.plugin import Format
 from pirtimeline.parsing.values import TEXT
 
 KEY = r"[A-Za-z_@][\w.@/:%-]*"
 _PAIR = rf'(?:^|[\s,;])({KEY})=("(?:[^"\\]|\\.)*")?'
+_PRIORITY = r"^\s*<(\d{1,3})>\d?\s?"
 _PIECE, _SPLIT = "\x1e", "\x1f"
 
 
@@ -30,7 +32,9 @@ def looks_like(text: pl.Expr) -> pl.Expr:
         >>> pl.DataFrame({"t": lines}).select(looks_like(pl.col("t"))).to_series().to_list()
         [True, False, False]
     """
-    return text.str.contains(rf'^\s*{KEY}=(?:"(?:[^"\\]|\\.)*"|[^"\s]\S*|)[\s,;]+(?:[^\s="]+\s+){{0,8}}{KEY}=')
+    return text.str.contains(
+        rf'^\s*(?:<\d{{1,3}}>)?{KEY}=(?:"(?:[^"\\]|\\.)*"|[^"\s]\S*|)[\s,;]+(?:[^\s="]+\s+){{0,8}}{KEY}='
+    )
 
 
 def read(texts: pl.Series, one: Format) -> pl.DataFrame:
@@ -44,6 +48,7 @@ def read(texts: pl.Series, one: Format) -> pl.DataFrame:
         {'timestamp_text': '1700758468.1', 'severity_text': 'warn', 'message': 'a "b"', '_time': 'epoch_s', \
 'extra': '{"n":"1"}', '_reject': None}
     """
+    priority, texts = texts.str.extract(_PRIORITY).alias("severity_text"), texts.str.replace(_PRIORITY, "")
     found, before = pairs_of(texts)
     names = found["name"].unique(maintain_order=True)
     key = (
@@ -55,10 +60,21 @@ def read(texts: pl.Series, one: Format) -> pl.DataFrame:
     columns, used = assign(pairs, names.to_list(), len(texts), one)
     none = np.ones(len(texts), np.bool_)
     none[found["row"].to_numpy()] = False
-    return _with_words(columns, texts, before).with_columns(
+    return _with_priority(_with_words(columns, texts, before), priority).with_columns(
         objects(pairs, names.to_list(), ~used, len(texts)),
         _reject=pl.when(pl.Series(none)).then(pl.lit("no key=value pair")),
     )
+
+
+def _with_priority(columns: pl.DataFrame, priority: pl.Series) -> pl.DataFrame:
+    """Take the severity in syslog's PRI (RFC 5424, section 6.2.1) where no key says one."""
+    if not priority.is_not_null().any():
+        return columns
+    number = priority.cast(pl.Int64, strict=False) % 8
+    word = number.replace_strict(dict(enumerate(SYSLOG_WORDS)), default=None, return_dtype=pl.String)
+    if "severity_text" not in columns.columns:
+        return columns.with_columns(word.alias("severity_text"))
+    return columns.with_columns(columns["severity_text"].fill_null(word))
 
 
 def _with_words(columns: pl.DataFrame, texts: pl.Series, before: pl.Series) -> pl.DataFrame:

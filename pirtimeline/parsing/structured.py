@@ -38,7 +38,8 @@ def read(texts: pl.Series, one: Format) -> pl.DataFrame:
     if "timestamp_text" not in table.columns:
         return table.drop("_time", "_severity", strict=False)
     dated = timed(table).drop("_time", "_severity", strict=False)
-    return in_utc(dated) if one.zone or one.kind == "w3c" else dated
+    w3c = one.kind == "w3c" and one.options.get("clock") != "local"  # Windows' firewall says that it writes local time
+    return in_utc(dated) if one.zone or w3c else dated
 
 
 def _severity(one: Format, there: Sequence[str]) -> pl.Expr:

@@ -60,7 +60,7 @@ _KINDS: Mapping[str, _Kind] = {
     "cef": _Kind(0.02, r"^\s*(?:<\d{1,3}>)?(?:CEF:\s?)?[01](?:\.\d)?\|", CONTINUES),
     "leef": _Kind(0.02, r"^\s*(?:<\d{1,3}>)?LEEF:\s?\d", CONTINUES),
     "json": _Kind(0.02, r'^[\x{FEFF}\x1e]*(?:@cee:\s*)?\{\s*(?:"|\}|$)', json_lines.CONTINUES),
-    "logfmt": _Kind(0.3, rf"^\s*{logfmt.KEY}=", CONTINUES),
+    "logfmt": _Kind(0.3, rf"^\s*(?:<\d{{1,3}}>)?{logfmt.KEY}=", CONTINUES),
 }
 
 _TITLES: Mapping[str, str] = {
@@ -163,7 +163,7 @@ def _tables(lines: list[str]) -> tuple[Format, ...]:
         return (_table(first, lines[:200]),) if first else ()
     said = [place for place, line in enumerate(lines) if delimited.is_fields(line)]
     headers = [delimited.header(lines[place : place + 1]) for place in said]
-    formats = {one.starts: one for one in (_table(header, []) for header in (first, *headers) if header)}
+    formats = {one.starts: one for one in (_table(header, []) for header in (*headers, first) if header)}
     return tuple(formats.values())
 
 
