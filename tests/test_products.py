@@ -1,6 +1,6 @@
 """Lines of some two hundred products as their documentation shows them: each event framed, dated and levelled.
 
-`products/*.txt`: `## product` begins a file, `» INSTANT LEVEL` an event whose lines follow. An instant without an offset
+`products/*.txt`: `## product` begins a file, `» INSTANT LEVEL` an event whose lines follow. One without an offset
 is of the declared zone, UTC-5; `-` stands for none. Besides, lines may be `structure`, a `reject`, or go on with the
 event above as a row of their own (`continues`); `tail` is not looked at. `␛` stands for an escape.
 """
