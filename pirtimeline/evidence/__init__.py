@@ -13,10 +13,13 @@ from pirtimeline.evidence.custody import Record, iso
 from pirtimeline.evidence.files import Row, fingerprint
 from pirtimeline.evidence.reading import open_source, probed, read, same_content
 from pirtimeline.evidence.recorded import ordered, place_from_json, place_json
+from pirtimeline.evidence.slices import KIND, part
+from pirtimeline.evidence.slices import opened as slice_of
 from pirtimeline.evidence.sources import Found, Limits, Place, Sampling, Source, Step
 from pirtimeline.evidence.walking import Walk, walk
 
 __all__ = [
+    "KIND",
     "Found",
     "Limits",
     "Place",
@@ -30,10 +33,12 @@ __all__ = [
     "iso",
     "open_source",
     "ordered",
+    "part",
     "place_from_json",
     "place_json",
     "probed",
     "read",
     "same_content",
+    "slice_of",
     "walk",
 ]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import partial, reduce
 from itertools import zip_longest
 from typing import BinaryIO, cast
 
 from pirtimeline.errors import SourceError
+from pirtimeline.evidence import slices
 from pirtimeline.evidence.codecs import decoded
 from pirtimeline.evidence.containers import ARCHIVES, members
 from pirtimeline.evidence.files import open_file
@@ -25,8 +27,8 @@ def open_source(place: Place) -> BinaryIO:
     Raises:
         SourceError: where the evidence is gone, or no longer holds the source.
     """
-    if not place.steps:
-        return _opened(place)
+    if all(step.kind == slices.KIND for step in place.steps):
+        return reduce(partial(slices.opened, own=True), place.steps, _opened(place))
     return stream_of(_pieces(place))
 
 
@@ -78,6 +80,11 @@ def _served(file: BinaryIO, wanted: _Wanted) -> Iterator[tuple[Place, BinaryIO]]
     ready = [place for place, steps in wanted if not steps]
     if ready:
         yield ready[0], file
+        return
+    for place, (step, *steps) in [one for one in wanted if one[1][0].kind == slices.KIND]:
+        yield from _served(slices.opened(file, step), [(place, tuple(steps))])
+    wanted = [one for one in wanted if one[1][0].kind != slices.KIND]
+    if not wanted:
         return
     step = wanted[0][1][0]
     if step.kind in ARCHIVES:

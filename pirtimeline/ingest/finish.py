@@ -15,7 +15,7 @@ from pirtimeline.schema import EVENT_COLUMNS, STRUCTURE, TIME_BASIS, UNRECOGNISE
 
 _TIMES = {"timestamp_text": pl.String(), **FIELDS}
 _SETTLED = ("timestamp", "local_timestamp", "timestamp_text", "resolution_us", "not_before", "not_after", "time_basis")
-_REPEATED = (*_SETTLED, "parser", "envelope")
+_REPEATED = (*_SETTLED, "parser", "envelope", "reject_reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,19 +120,24 @@ def _observed(
 def _pieces(
     pieces: pl.DataFrame, settled: pl.DataFrame, open_event: pl.DataFrame | None, source_id: str
 ) -> pl.DataFrame:
-    """Let pieces repeat time, basis and parser of the event they belong to."""
-    events = [settled] if open_event is None else [open_event, settled]
+    """Let pieces repeat time, basis and parser of the event they belong to, which may be another source's last one."""
     repeated = [name for name in _REPEATED if name in settled.columns]
-    known = pl.concat(
-        [one.select(pl.col("byte_offset").cast(pl.Int64).alias("_piece_of"), *repeated) for one in events]
+    owner = pl.format("{}:{}", "source_id", pl.col("byte_offset").cast(pl.Int64)).alias("continues")
+    last = None if open_event is None else open_event.select(owner).item()
+    events = [
+        one.select(owner, *[name for name in repeated if name in one.columns])
+        for one in (open_event, settled)
+        if one is not None
+    ]
+    mine = pl.format("{}:{}", pl.lit(source_id), "_piece_of")
+    named = pieces.drop("continues", *[name for name in repeated if name in pieces.columns]).with_columns(
+        pl.when(pl.col("_piece_of") == OPEN)
+        .then(pl.coalesce(pl.lit(last, pl.String), mine))
+        .otherwise(mine)
+        .alias("continues")
     )
-    if open_event is not None:
-        pieces = pieces.with_columns(pl.col("_piece_of").replace(OPEN, open_event["byte_offset"][0]))
-    joined = pieces.drop([name for name in repeated if name in pieces.columns]).join(
-        known, on="_piece_of", how="left", maintain_order="left"
-    )
-    return joined.with_columns(
-        pl.format("{}:{}", pl.lit(source_id), "_piece_of").alias("continues"),
+    known = pl.concat(events, how="diagonal_relaxed")
+    return named.join(known, on="continues", how="left", maintain_order="left").with_columns(
         pl.col("parser").fill_null(UNRECOGNISED),
         pl.col("time_basis").fill_null(pl.lit("undated", TIME_BASIS)),
     )

@@ -175,8 +175,10 @@ def dated_anew(
     if not rows["continues"].null_count() < rows.height:
         return settled.select(columns)
     said = settled.select(event_id().alias("continues"), *TOLD)
-    again = rows.filter(piece).drop(TOLD).join(said, on="continues", how="left", maintain_order="left")
-    return pl.concat([settled.select(columns), again.select(columns)]).sort("byte_offset")
+    mine = pl.col("continues").str.starts_with(source_id)
+    again = rows.filter(piece & mine).drop(TOLD).join(said, on="continues", how="left", maintain_order="left")
+    strange = rows.filter(piece & ~mine)
+    return pl.concat([one.select(columns) for one in (settled, again, strange)]).sort("byte_offset")
 
 
 def _remarked(rows: pl.DataFrame) -> pl.DataFrame:

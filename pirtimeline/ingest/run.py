@@ -17,6 +17,8 @@ from pirtimeline.ingest import marks, streams
 from pirtimeline.ingest.batches import Task, batches, build_large, build_small
 from pirtimeline.ingest.declare import check, declare
 from pirtimeline.ingest.entering import Near
+from pirtimeline.ingest.growing import Chain, Grown, chains, inherited, require_unchanged, tail_hash
+from pirtimeline.ingest.leading import led_along
 from pirtimeline.ingest.redate import heard, redate
 from pirtimeline.ingest.selecting import Selected, near_of, select
 from pirtimeline.ingest.stretches import Hands, build_stretches
@@ -97,10 +99,12 @@ def ingest(
     """
     path = Path(case)
     with store.writing(path):
-        settings = _without_moved(read_settings(path).merged(said), said)
+        before = read_settings(path)
+        settings = _without_moved(before.merged(said), said)
         check(settings)
         installed = installed_parsers([Path(folder) for folder in settings.parser_folders])
-        work = _prepared(path, settings, installed, limits or evidence.Limits())
+        held = chains(store.read_sources(path), evidence.ordered(before.evidence))
+        work = _prepared(path, settings, installed, limits or evidence.Limits(), held)
         near = near_of(settings, only_near)
         changed = _build(path, work, installed, workers or os.cpu_count() or 1, progress, near)
         _complete_custody(path)
@@ -130,12 +134,15 @@ class _Work:
     settings: Settings
 
 
-def _prepared(case: Path, settings: Settings, installed: Installed, limits: evidence.Limits) -> _Work:
+Held = Mapping[tuple[str, str], Chain]
+
+
+def _prepared(case: Path, settings: Settings, installed: Installed, limits: evidence.Limits, held: Held) -> _Work:
     """Survey the evidence, or take the plan as it stands where neither evidence nor formats changed."""
     if not settings.evidence:
         raise CaseError("no evidence was named", at=case, hint="name files, folders or archives of logs")
     known = _known(case, settings, installed)
-    return known if known is not None else _surveyed(case, settings, installed, limits)
+    return known if known is not None else _surveyed(case, settings, installed, limits, held)
 
 
 def _known(case: Path, settings: Settings, installed: Installed) -> _Work | None:
@@ -177,12 +184,15 @@ def _read_with(settings: Settings, installed: Installed) -> str:
     return marks.digest([settings.hosts, settings.services, settings.parsers, formats])
 
 
-def _surveyed(case: Path, settings: Settings, installed: Installed, limits: evidence.Limits) -> _Work:
+def _surveyed(case: Path, settings: Settings, installed: Installed, limits: evidence.Limits, held: Held) -> _Work:
     """Look at all evidence and write down the plan."""
     walk = evidence.walk(evidence.ordered(settings.evidence), limits=limits, exclude=[case])
-    found = survey(walk, installed, forced=settings.parsers)
+    grown = Grown(walk, held)
+    found = survey(grown, installed, forced=settings.parsers)
     walk.require()
-    tasks = [_task(looked, found.plans[looked.source.source_id], settings) for looked in found.looked]
+    require_unchanged(store.read_sources(case), {one.source.source_id: one.paths for one in found.looked})
+    settled = inherited(found.plans, grown.grows)
+    tasks = [_task(looked, settled[looked.source.source_id], settings, grown.grows) for looked in found.looked]
     kept = _kept_plans(case, {task.plan.source_id for task in tasks}, installed)
     plans = {task.plan.source_id: task.plan.to_json() for task in tasks}
     store.write_json(case / "plan.json", {**kept, **plans})
@@ -202,7 +212,7 @@ def _custody(walk: evidence.Walk) -> dict[str, Any]:
     return {**told, "arguments": named}
 
 
-def _task(looked: Looked, plan: SourcePlan, settings: Settings) -> Task:
+def _task(looked: Looked, plan: SourcePlan, settings: Settings, grows: Mapping[str, Mapping[str, Any]]) -> Task:
     """Lay what was declared over a plan, and say what the commit mark knows before the source is read."""
     source = looked.source
     told = {
@@ -214,6 +224,8 @@ def _task(looked: Looked, plan: SourcePlan, settings: Settings) -> Task:
         "mtime": marks.stamp(looked.mtime),
         "truncated": source.truncated or None,
         "place": evidence.place_json(source.place, evidence.ordered(settings.evidence)),
+        **tail_hash(looked.pieces, source.place),
+        **grows.get(source.source_id, {}),
     }
     return Task(declare(plan, settings, looked.paths), told)
 
@@ -244,7 +256,8 @@ def _build(
             for one in done:
                 if progress is not None:
                     progress(one["paths"][0], one["size_bytes"])
-    return _settle_streams(case, by_id, installed) or changed or bool(todo) or bool(partly)
+    changed |= _settle_streams(case, by_id, installed)
+    return led_along(case) or changed or bool(todo) or bool(partly)
 
 
 def _settle_streams(case: Path, tasks: Mapping[str, Task], installed: Installed) -> bool:

@@ -55,8 +55,8 @@ def select(
 
     Returns:
         The tasks, with what was found of their order where they were probed and are read whole; and what is read in
-        stretches. A source of up to 16 MiB is read whole or but for its first MiB not at all; its commit mark is taken
-        back where it is to be read whole now.
+        stretches, what was appended to a file among it. A source of up to 16 MiB is read whole or but for its first
+        MiB not at all; its commit mark is taken back where it is to be read whole now.
     """
     marked = {one["source_id"]: one for one in store.read_sources(case)}
     found: list[Task] = []
@@ -67,6 +67,10 @@ def select(
             found.append(task)
             continue
         place = evidence.place_from_json(task.told["place"], arguments)
+        if before is None and "grows" in task.told:
+            found.append(task)
+            partly.append(Selected(task, place, Way(((0, task.size),)), None))
+            continue
         task, way = _looked(task, place, near, before)
         found.append(task)
         if way is None:

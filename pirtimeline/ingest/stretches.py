@@ -16,6 +16,7 @@ from pirtimeline.ingest import marks
 from pirtimeline.ingest.batches import PART, Installed, Task, mark
 from pirtimeline.ingest.entering import Spans, joined, missing, without
 from pirtimeline.ingest.finish import Ongoing, finish, turns
+from pirtimeline.ingest.leading import Lead, lead_of
 from pirtimeline.ingest.parts import write_parts
 from pirtimeline.ingest.recover import parse_or_recover
 from pirtimeline.ingest.resettle import Run, runs_of, settled_again
@@ -56,11 +57,13 @@ def build_stretches(case: Path, selected: Selected, stream: Seekable, hands: Han
     read = spans_read(before) if before else ()
     left = without(joined([*read, *selected.way.spans]), size)
     hashed = None if left or task.told["sha256"] else _Hashed(stream)
-    new = _in_flight(_blocks(stream, task, missing(selected.way.spans, read, size), hashed), task, hands)
+    lead = lead_of(case, task, selected.place, stream)
+    found = _blocks(stream, task, missing(selected.way.spans, read, size), hashed, lead.size if lead else 0)
+    new = _in_flight(found, task, hands)
     runs = [] if before is None else runs_of(case, before, task, hands.installed)
     again: list[_Placed] = []
     heard: list[Turns] = []
-    settled = _settled(task, _merged([_Piece(run.offset, run.turns, run=run) for run in runs], new), heard)
+    settled = _settled(task, _merged([_Piece(run.offset, run.turns, run=run) for run in runs], new), heard, lead)
     stamp = marks.digest([marks.read_as(task.plan), marks.timed_as(task.plan), selected.way.spans])[:8]
     counted, parts = _written(case, task, _runs(settled, again), stamp, hands)
     for one in again:
@@ -72,8 +75,10 @@ def build_stretches(case: Path, selected: Selected, stream: Seekable, hands: Han
     sha256 = hashed.whole(size) if hashed else task.told["sha256"]
     told = mark(task, counted, sorted(parts, key=lambda part: str(part["path"])), sha256=sha256)
     early = None if settled_alike(heard, task.plan) else EARLY
-    skipped = [[begin, end - begin] for begin, end in left]
-    return told | marks.told(task.plan, join_all(heard)) | {"dated_with": early, "lines": None, "skipped": skipped}
+    told |= marks.told(task.plan, join_all(heard)) | {"dated_with": early}
+    if before is None and not left:
+        return told
+    return told | {"lines": None, "skipped": [[begin, end - begin] for begin, end in left]}
 
 
 def _written(
@@ -113,8 +118,18 @@ class _Placed:
     rows: pl.DataFrame | None
 
 
-def _blocks(stream: Seekable, task: Task, spans: Spans, hashed: _Hashed | None) -> Iterator[Block]:
-    """Read spans block by block; both ends of a span are beginnings of blocks."""
+def _blocks(stream: Seekable, task: Task, spans: Spans, hashed: _Hashed | None, lead: int) -> Iterator[Block]:
+    """Read spans block by block; both ends of a span are beginnings of blocks.
+
+    The first `lead` bytes are a block of their own, within an event that began in the source before.
+    """
+    if lead:
+        stream.seek(0)
+        data = stream.read(lead)
+        if hashed is not None:
+            hashed.update(data)
+        yield Block(0, data, within=True, last=False)
+        spans = missing(spans, ((0, lead),), task.size)
     for begin, end in spans:
         if hashed is not None:
             hashed.up_to(begin)
@@ -155,9 +170,9 @@ def _merged(old: Sequence[_Piece], new: Iterable[_Piece]) -> Iterator[_Piece]:
     yield from waiting
 
 
-def _settled(task: Task, pieces: Iterable[_Piece], heard: list[Turns]) -> Iterator[_Placed]:
+def _settled(task: Task, pieces: Iterable[_Piece], heard: list[Turns], lead: Lead | None) -> Iterator[_Placed]:
     """Settle pieces in order, each with a look at the next; lines are counted as far as nothing is left out."""
-    ongoing = Ongoing()
+    ongoing = Ongoing(open_event=lead.event if lead else None)
     at: int | None = 0
     for piece, following in _with_next(pieces):
         heard.append(piece.turns)

@@ -44,7 +44,7 @@ def parse(block: Block, plan: SourcePlan) -> pl.DataFrame:
         {"byte_offset": [0], "byte_length": [lead], "line": [0], "line_count": [0], "_block": [0]}, schema=_PLACE
     )
     before = pieces.of_text(block.data, pieces.runs(block.data, 0, lead, plan.encoding), event, plan.encoding)
-    before = before.with_columns(_piece_of=pl.lit(pieces.OPEN, pl.Int64))
+    before = before.with_columns(_piece_of=pl.lit(pieces.OPEN, pl.Int64), parser=pl.lit(None, pl.String))
     if lead == len(block.data):
         return before
     after = parse_many([block.data[lead:]], plan.formats, encoding=plan.encoding, newline=plan.newline, last=block.last)
