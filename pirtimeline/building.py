@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import version
@@ -13,6 +13,7 @@ from pirtimeline import evidence, report
 from pirtimeline.case import Case
 from pirtimeline.errors import PirTimelineError
 from pirtimeline.ingest import Outcome, ingest
+from pirtimeline.ingest.telling import Progress
 from pirtimeline.investigation import decisions, investigate
 from pirtimeline.settings import Settings
 
@@ -66,7 +67,7 @@ def build(
     *,
     workers: int | None = None,
     limits: evidence.Limits | None = None,
-    progress: Callable[[str, int], None] | None = None,
+    progress: Progress | None = None,
     only_near: timedelta | None = None,
 ) -> Built:
     """Bring a case up to its evidence, analyse it, and draft its report; see `ingest` for the arguments and errors."""

@@ -113,8 +113,10 @@ def test_build_prints_json_where_asked(folder: Path, tmp_path: Path) -> None:
     told = json.loads(result.stdout)
     assert (told["sources"], told["events"], told["rejects"]) == (7, 251, 2)
     assert {"moments", "impact", "findings", "files"} <= set(told)
-    for line in filter(None, result.stderr.splitlines()):
-        assert {"path", "size_bytes"} == set(json.loads(line))
+    lines = [json.loads(line) for line in filter(None, result.stderr.splitlines())]
+    assert [line["sources_done"] for line in lines] == [*range(1, 8)]
+    assert all(line["done"] and line["sources"] == 7 for line in lines)
+    assert lines[-1]["bytes_done"] == lines[-1]["bytes_total"] == told["size_bytes"]
 
 
 def test_quiet_build_says_nothing(tmp_path: Path) -> None:
@@ -450,7 +452,9 @@ def test_interruption_ends_with_130_and_the_next_run_goes_on(tmp_path: Path) -> 
     for _ in waited(running, tmp_path / "case" / "plan.json"):
         pass
     running.send_signal(signal.SIGINT)
+    began = time.monotonic()
     _, told = running.communicate(timeout=120)
+    assert time.monotonic() - began < 10  # a second, and what a busy machine adds
     assert running.returncode == 130, told
     assert "Interrupted" in told and "Traceback" not in told
     assert process(*arguments).returncode == 0

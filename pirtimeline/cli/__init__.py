@@ -64,16 +64,18 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; end with 0 done, 1 our error, 2 usage, 3 done but look, 130 interrupted."""
+    from pirtimeline.cli.interrupting import SAID, STATUS, ends_at_once
     from pirtimeline.errors import PirTimelineError
 
+    ends_at_once()
     try:
         status = cli.main(prog_name="pirtimeline", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         status = error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted. What was committed stays; the next run goes on from there.", err=True)
-        status = 130
+        click.echo(SAID, err=True)
+        status = STATUS
     except PirTimelineError as error:
         click.echo(f"Error: {error}", err=True)
         status = 1

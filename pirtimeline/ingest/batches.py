@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import groupby
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -189,7 +189,7 @@ def _lines(
 
 
 def build_large(
-    case: Path, task: Task, stream: BinaryIO, installed: Installed, pool: Executor, ahead: int
+    case: Path, task: Task, stream: Readable, installed: Installed, pool: Executor, ahead: int
 ) -> dict[str, Any]:
     """Read a large source block by block, a few in flight, and write a part for each 64 MiB of it."""
     hashed = _Hashed(stream)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -21,7 +21,8 @@ from pirtimeline.ingest.growing import Chain, Grown, chains, inherited, require_
 from pirtimeline.ingest.leading import led_along
 from pirtimeline.ingest.redate import heard, redate
 from pirtimeline.ingest.selecting import Selected, near_of, select
-from pirtimeline.ingest.stretches import Hands, build_stretches
+from pirtimeline.ingest.stretches import Hands, build_stretches, wanted
+from pirtimeline.ingest.telling import Progress, Telling
 from pirtimeline.parsing.plan import SourcePlan, plan_from_json
 from pirtimeline.parsing.plugin import Format, Parser
 from pirtimeline.parsing.registry import installed as installed_parsers
@@ -31,7 +32,6 @@ from pirtimeline.parsing.told import from_json, to_json
 from pirtimeline.settings import Settings, read_settings, write_settings
 
 Installed = Mapping[str, Format | Parser]
-Progress = Callable[[str, int], None]
 
 STALE = ("findings.parquet", "timeline.parquet", "duplicates.parquet", "report.json")
 """What a change of the events makes stale."""
@@ -88,7 +88,7 @@ def ingest(
         said: what was declared now; it is laid over what the case holds already.
         workers: how many blocks are read at a time; all cores by default.
         limits: how far unpacking may go.
-        progress: told the path of each source and its bytes as they are done.
+        progress: told how far the run is, as sources are read on and done.
         only_near: read of large plain sources in the order of time what lies in the window and so long before it, and
             their first MiB; a later run with a wider span or without one reads the rest.
 
@@ -249,13 +249,12 @@ def _build(
     committed = {one["source_id"] for one in store.read_sources(case)} | {one.task.plan.source_id for one in partly}
     groups = [tuple(task for task in batch if task.plan.source_id not in committed) for batch in batches(tasks)]
     todo = [batch for batch in groups if batch]
+    sizes = [wanted(one) for one in partly] + [task.size for batch in todo for task in batch]
+    telling = Telling(progress, sources=len(sizes), size=sum(sizes))
     with ThreadPoolExecutor(workers) as pool:
-        stretches = (_stretches(case, one, installed, pool, workers) for one in partly)
-        for done in chain(stretches, _read(case, todo, work.settings, installed, pool, workers)):
+        stretches = (_stretches(case, one, installed, pool, workers, telling) for one in partly)
+        for done in chain(stretches, _read(case, todo, work.settings, installed, pool, workers, telling)):
             store.commit(case, done)
-            for one in done:
-                if progress is not None:
-                    progress(one["paths"][0], one["size_bytes"])
     changed |= _settle_streams(case, by_id, installed)
     return led_along(case) or changed or bool(todo) or bool(partly)
 
@@ -289,11 +288,15 @@ def _dated_with(told: Mapping[str, Any] | streams.Beside | None) -> str | None:
 
 
 def _stretches(
-    case: Path, one: Selected, installed: Installed, pool: ThreadPoolExecutor, workers: int
+    case: Path, one: Selected, installed: Installed, pool: ThreadPoolExecutor, workers: int, telling: Telling
 ) -> list[dict[str, Any]]:
     """Read of a source what is wanted now."""
+    path, size = one.task.plan.path, wanted(one)
     with evidence.open_source(one.place) as stream:
-        return [build_stretches(case, one, stream, Hands(installed, pool, workers))]
+        watched = telling.watched(stream, path, size)
+        done = build_stretches(case, one, watched, Hands(installed, pool, workers))
+    telling.done(path, size)
+    return [done]
 
 
 def _drop_outdated(case: Path, work: _Work) -> bool:
@@ -339,6 +342,7 @@ def _read(
     installed: Installed,
     pool: ThreadPoolExecutor,
     workers: int,
+    telling: Telling,
 ) -> Iterator[list[dict[str, Any]]]:
     """Read batches in the order of the evidence, a few in flight; give what is to be committed of each."""
     arguments = evidence.ordered(settings.evidence)
@@ -350,7 +354,8 @@ def _read(
         task = places[place]
         number = batch_of[task.plan.source_id]
         if task.size > BLOCK and not task.plan.parser:
-            yield [build_large(case, task, stream, installed, pool, max(workers - 1, 1))]
+            watched = telling.watched(stream, task.plan.path, task.size)
+            yield _all_told([build_large(case, task, watched, installed, pool, max(workers - 1, 1))], telling)
             continue
         contents = held.setdefault(number, {})
         contents[task.plan.source_id] = _checked(stream.read(), task)
@@ -359,9 +364,15 @@ def _read(
             waiting.append(pool.submit(build_small, case, todo[number], ready, installed))
             del held[number]
         if len(waiting) > workers:
-            yield waiting.pop(0).result()
+            yield _all_told(waiting.pop(0).result(), telling)
     for future in waiting:
-        yield future.result()
+        yield _all_told(future.result(), telling)
+
+
+def _all_told(done: list[dict[str, Any]], telling: Telling) -> list[dict[str, Any]]:
+    for one in done:
+        telling.done(one["paths"][0], one["size_bytes"])
+    return done
 
 
 def _checked(data: bytes, task: Task) -> bytes:

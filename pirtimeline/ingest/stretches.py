@@ -39,6 +39,12 @@ def spans_read(told: Mapping[str, Any]) -> Spans:
     return without(skipped, told["size_bytes"])
 
 
+def wanted(selected: Selected) -> int:
+    """Count the bytes that are to be read of a source now."""
+    read = spans_read(selected.before) if selected.before else ()
+    return sum(end - begin for begin, end in missing(selected.way.spans, read, selected.task.size))
+
+
 @dataclass(frozen=True, slots=True)
 class Hands:
     """What blocks are read with: the installed formats, a pool, and how many blocks at a time."""
