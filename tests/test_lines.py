@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pirtimeline.parsing.lines import encoding_of, lines_of, newline_of
+from pirtimeline.parsing.lines import LATIN1, UTF8, encoding_of, lines_of, newline_of
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r\ufeff\x00"), max_size=40)
 
@@ -68,3 +69,17 @@ def test_a_bom_in_the_middle_is_not_text() -> None:
 )
 def test_the_encoding_is_told_by_the_content(data: bytes, encoding: str) -> None:
     assert encoding_of(data) == encoding
+
+
+def test_nuls_in_front_of_a_line_are_a_line_without_an_end() -> None:
+    hole = b"\0" * 40
+    for encoding, text in ((UTF8, b"a\n" + hole + b"b \xff\nc\n"), (LATIN1, b"a\n" + hole + b"b \xe9\nc\n")):
+        found = lines_of(text, encoding)
+        assert found.text.to_list()[0::3] == ["a", "c"]
+        assert found.text[1] == hole.decode() and found.text[2].startswith("b ")
+        assert found.offsets.tolist() == [0, 2, 42, len(text) - 2, len(text)]
+        assert found.numbers(np.arange(5)).tolist() == [0, 1, 1, 2, 3]
+
+
+def test_form_feeds_in_front_of_a_line_are_not_text() -> None:
+    assert lines_of(b"\fa\nb\n\f\n").text.to_list() == ["a", "b", ""]

@@ -14,7 +14,7 @@ import polars as pl
 from pirtimeline.parsing import pieces, structured, structures
 from pirtimeline.parsing.envelopes import opened, read
 from pirtimeline.parsing.framing import REJECT, Framed, frame
-from pirtimeline.parsing.lines import UTF8, Offsets, lines_of, slices
+from pirtimeline.parsing.lines import PADDING, UTF8, Offsets, lines_of, slices
 from pirtimeline.parsing.overlooked import FEW, overlooked, suspects
 from pirtimeline.parsing.plan import FormatUse, SourcePlan
 from pirtimeline.parsing.plugin import Format
@@ -36,7 +36,8 @@ def parse(block: Block, plan: SourcePlan) -> pl.DataFrame:
 
     Where the block begins within an event, what belongs to that comes first, as pieces of `pieces.OPEN`.
     """
-    lead = first_event(block.data, 0, plan) if block.within else 0
+    within = block.within and not block.data.startswith(PADDING)  # NULs end whatever stood before them
+    lead = first_event(block.data, 0, plan) if within else 0
     if lead == 0:
         return parse_many([block.data], plan.formats, encoding=plan.encoding, newline=plan.newline, last=block.last)
     lead = len(block.data) if lead is None else lead
@@ -88,7 +89,7 @@ def parse_many(
         framed = frame(lines, [use.format for use in uses], at)
     place = framed.table(last=last)
     alone = place.with_columns(pl.lit(0, pl.UInt32).alias("_block"))
-    place = _unjoined(place, bases, at, closed) if breaks else alone
+    place = _unjoined(place, bases, lines.numbers(at), closed) if breaks else alone
     table = _owned(pl.concat([place, rows(framed, uses)], how="horizontal")).with_columns(
         pl.lit(lines.replaced, pl.Int64).alias("_replaced")
     )

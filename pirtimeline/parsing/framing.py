@@ -74,14 +74,14 @@ class Framed:
         A line without its end counts where it is its source's `last`.
         """
         bounds = self.lines.offsets[self.first]
-        ends = np.diff(self.first)
+        ends = np.diff(self.lines.numbers(self.first))
         if self.height and not self.lines.ended and not last:
             ends[-1] -= 1
         return pl.DataFrame(
             {
                 "byte_offset": bounds[:-1].astype(np.uint64),
                 "byte_length": np.diff(bounds).astype(np.uint64),
-                "line": self.first[:-1].astype(np.uint64),
+                "line": self.lines.numbers(self.first[:-1]).astype(np.uint64),
                 "line_count": ends.astype(np.uint32),
             }
         )

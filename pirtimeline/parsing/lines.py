@@ -7,6 +7,7 @@ in the source and in its UTF-8 alike, and the n-th line of one is the n-th line 
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,10 @@ BINARY = "binary"
 """The encoding of a source that is no text: a parser in Python reads it, and its records count as lines."""
 
 _BOMS = ((codecs.BOM_UTF8, UTF8), (codecs.BOM_UTF16_LE, UTF16_LE), (codecs.BOM_UTF16_BE, UTF16_BE))
+PADDING = b"\0" * 16
+"""So many NULs are no text: what a copy leaves of a file that was truncated while it was written."""
+
+_NULS = re.compile(rb"\0{16,}")
 _NEWLINES = {"lf": b"\n", "cr": b"\r"}
 
 
@@ -30,6 +35,7 @@ class Lines:
 
     `text` holds each line without its end; `offsets` (one more than lines) says where each begins in the source,
     counted from the block's first byte; `utf8` is the whole block, in which `places` says where each begins.
+    `open_ends` are lines without an end, but for the last: NULs in front of a line are one of their own.
     """
 
     text: pl.Series
@@ -38,6 +44,11 @@ class Lines:
     places: Offsets
     replaced: int
     ended: bool
+    open_ends: Offsets
+
+    def numbers(self, lines: Offsets) -> Offsets:
+        """Count the line ends before lines."""
+        return lines - np.searchsorted(self.open_ends, lines) if len(self.open_ends) else lines
 
 
 def encoding_of(head: bytes) -> str:
@@ -94,7 +105,13 @@ def lines_of(block: bytes, encoding: str = UTF8, newline: str = "lf") -> Lines:
     utf8, replaced = _as_utf8(block, encoding)
     places, ended = _starts(utf8, _NEWLINES[newline])
     offsets = places if utf8 is block else _source_starts(block, encoding, newline, len(places) - 1)
-    return Lines(_contents(utf8, places, ended, newline), offsets, utf8, places, replaced, ended)
+    padded = _padded(utf8, places) if encoding in (UTF8, LATIN1) else {}
+    if padded:
+        offsets = _parted(offsets, padded if utf8 is block else _padded(block, offsets))
+        places = _parted(places, padded)
+    open_ends = np.array([line + number for number, line in enumerate(padded)], np.int64)
+    text = _contents(utf8, places, newline, open_ends if ended else np.append(open_ends, len(places) - 2))
+    return Lines(text, offsets, utf8, places, replaced, ended, open_ends)
 
 
 def _as_utf8(block: bytes, encoding: str) -> tuple[bytes, int]:
@@ -116,6 +133,25 @@ def _starts(text: bytes, newline: bytes) -> tuple[Offsets, bool]:
     return np.concatenate(([0], ends, tail)).astype(np.int64), ended
 
 
+def _padded(text: bytes, starts: Offsets) -> dict[int, int]:
+    """Find lines that begin with a run of NULs, and where that ends: what a copy leaves of a file that was truncated.
+
+    The writer goes on behind the hole, so that the first line after it has no end before it.
+    """
+    if PADDING not in text:
+        return {}
+    data = np.frombuffer(text, np.uint8)
+    lines = np.flatnonzero(data[starts[:-1]] == 0)
+    ends = ((int(line), _NULS.match(text, int(starts[line]))) for line in lines)
+    found = {line: nuls.end() for line, nuls in ends if nuls}
+    return {line: end for line, end in found.items() if end < starts[line + 1] and text[end] not in b"\r\n"}
+
+
+def _parted(starts: Offsets, padded: dict[int, int]) -> Offsets:
+    """Let a line begin where NULs before it end."""
+    return np.insert(starts, [line + 1 for line in padded], [*padded.values()])
+
+
 def _source_starts(block: bytes, encoding: str, newline: str, count: int) -> Offsets:
     """Find the same lines in the source's own bytes: the n-th line end there is the n-th in its UTF-8."""
     byte = _NEWLINES[newline][0]
@@ -127,15 +163,15 @@ def _source_starts(block: bytes, encoding: str, newline: str, count: int) -> Off
     return np.concatenate(([0], ends, [len(block)])).astype(np.int64)[: count + 1 if ends.size >= count else None]
 
 
-def _contents(utf8: bytes, places: Offsets, ended: bool, newline: str) -> pl.Series:
+def _contents(utf8: bytes, places: Offsets, newline: str, endless: Offsets) -> pl.Series:
     starts, ends = places[:-1], places[1:].copy()
-    last_with_end = len(ends) if ended else len(ends) - 1
-    ends[:last_with_end] -= 1
+    ends -= 1
+    ends[endless] += 1
     if newline == "lf" and len(ends) and b"\r" in utf8:
         data = np.frombuffer(utf8, np.uint8)
         ends -= (ends > starts) & (data[np.maximum(ends - 1, 0)] == 13)
-    if b"\xef" in utf8 and b"\xef\xbb\xbf" in utf8:  # one byte is looked for much faster
-        return slices(utf8, starts, ends).str.strip_chars_start("\ufeff")
+    if b"\f" in utf8 or (b"\xef" in utf8 and b"\xef\xbb\xbf" in utf8):  # one byte is looked for much faster
+        return slices(utf8, starts, ends).str.strip_chars_start("\ufeff\f")
     return slices(utf8, starts, ends)
 
 
