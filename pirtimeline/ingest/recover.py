@@ -8,7 +8,7 @@ from dataclasses import replace
 import polars as pl
 
 from pirtimeline.parsing.blocks import parse
-from pirtimeline.parsing.detect import detect
+from pirtimeline.parsing.detect import detect, in_zone
 from pirtimeline.parsing.plan import SourcePlan
 from pirtimeline.parsing.plugin import Format, Parser
 from pirtimeline.parsing.splitting import Block
@@ -44,4 +44,5 @@ def _formats_of(rejects: pl.DataFrame, plan: SourcePlan, installed: Mapping[str,
     )
     known = {use.format.name for use in plan.formats}
     formats = [one for one in installed.values() if isinstance(one, Format) and one.name not in known]
-    return detect(lines, {plan.source_id: plan.path}, formats).get(plan.source_id, ()) if lines.height else ()
+    found = detect(lines, {plan.source_id: plan.path}, formats).get(plan.source_id, ()) if lines.height else ()
+    return tuple(in_zone(use, [one.format for one in plan.formats]) for use in found)

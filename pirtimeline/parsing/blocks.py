@@ -14,7 +14,7 @@ import polars as pl
 from pirtimeline.parsing import pieces, structured, structures
 from pirtimeline.parsing.envelopes import opened, read
 from pirtimeline.parsing.framing import REJECT, Framed, frame
-from pirtimeline.parsing.lines import PADDING, UTF8, Offsets, lines_of, slices
+from pirtimeline.parsing.lines import PADDING, UTF8, Offsets, lines_of, slices, without_colour
 from pirtimeline.parsing.overlooked import FEW, overlooked, suspects
 from pirtimeline.parsing.plan import FormatUse, SourcePlan
 from pirtimeline.parsing.plugin import Format
@@ -111,12 +111,19 @@ def _elements(block: bytes, use: FormatUse, encoding: str) -> pl.DataFrame:
     if len(counts) and not utf8.endswith(b"\n"):
         counts[-1] += 1
     place = pl.DataFrame({"_from": found.offsets, "_size": found.lengths, "line": first, "line_count": counts})
-    texts = slices(utf8, found.offsets, found.offsets + found.lengths).str.strip_chars()
+    texts = _plain(slices(utf8, found.offsets, found.offsets + found.lengths).str.strip_chars(), utf8)
     table = _read_elements(texts, found.structure, use)
     placed = _places(place, utf8, block, encoding)
     return _owned(pl.concat([placed, table], how="horizontal")).with_columns(
         pl.lit(replaced, pl.Int64).alias("_replaced")
     )
+
+
+def _plain(texts: pl.Series, utf8: bytes) -> pl.Series:
+    """Leave out colours of elements, where any are."""
+    if without_colour(utf8) is utf8:
+        return texts
+    return pl.Series(texts.name, [without_colour(text.encode()).decode() for text in texts], dtype=pl.String)
 
 
 def _valid(data: bytes) -> bool:

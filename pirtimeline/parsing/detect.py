@@ -8,6 +8,7 @@ formats; each must read lines that no better one reads.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -48,9 +49,26 @@ def detect(
     inner = inside.of_named(samples["text"], found, outer, chosen, places, formats)
     return {
         source_id: tuple(FormatUse(outer[place], inner.get((source_id, place), ())) for place in ones)
-        + composed.get(source_id, ())
+        + tuple(in_zone(use, [outer[place] for place in ones]) for use in composed.get(source_id, ()))
         for source_id, ones in chosen.items()
     }
+
+
+def in_zone(use: FormatUse, beside: Sequence[Format]) -> FormatUse:
+    """Read composed text in UTC where the formats beside it all say that they write it: it is a line that they miss.
+
+    Args:
+        use: a composed format.
+        beside: the named formats of its source.
+
+    Example:
+        >>> line, iis = Format(name="generic_text", title=""), Format(name="iis", title="", zone="UTC")
+        >>> in_zone(FormatUse(line), [iis]).format.zone, in_zone(FormatUse(line), []).format.zone
+        ('UTC', '')
+    """
+    if use.format.kind != "lines" or not beside or any(one.zone != "UTC" for one in beside):
+        return use
+    return replace(use, format=replace(use.format, zone="UTC"))
 
 
 def _made(samples: pl.DataFrame) -> dict[str, tuple[Format, ...]]:

@@ -150,6 +150,8 @@ def _opened(
             opens = np.isin(left, np.concatenate([each.lines for each in read.values()]), assume_unique=True)
         else:
             opens = mine.to_frame("text").select(structured.opens(pl.col("text"), one)).to_series().to_numpy()
+        if one.kind == "json":
+            opens = opens & ~_in_a_body(text, left, opens)
         if one.leads:
             opens = _from_lead(mine.str.contains(one.leads).to_numpy(), opens, left)
         if one.inner and process is not None:
@@ -157,6 +159,25 @@ def _opened(
         opened[left[opens]] = place
         left = left[~opens]
     return opened, captured
+
+
+def _in_a_body(text: pl.Series, left: Offsets, opens: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    r"""Find brackets alone in a line that go on with the end of the line above: they begin no event of their own.
+
+    Example:
+        >>> text = pl.Series(["slow source[", "{", '{"a": 1}', "{"])
+        >>> _in_a_body(text, np.arange(4), np.array([False, True, True, True])).tolist()
+        [False, True, False, False]
+    """
+    found: npt.NDArray[np.bool_] = np.isin(left, _bodies(text, left[opens]), assume_unique=True)
+    return found
+
+
+def _bodies(text: pl.Series, lines: Offsets) -> Offsets:
+    """Keep the lines that open a body: a bracket alone, below a line that ends with what opens one."""
+    lines = lines[(lines > 0) & text.gather(lines).str.contains(r"^[\s,]*[\[{]\s*$").to_numpy()]
+    found: Offsets = lines[text.gather(lines - 1).str.contains(r"\w.*[\[({:=]\s*$").to_numpy()]
+    return found
 
 
 def _from_lead(leads: npt.NDArray[np.bool_], opens: npt.NDArray[np.bool_], lines: Offsets) -> npt.NDArray[np.bool_]:
@@ -200,6 +221,7 @@ def _refused(text: pl.Series, formats: Sequence[Format], opened: Places, breaks:
             refused[mine] = ~text.gather(mine).str.contains(one.continues).to_numpy()
     suspects = np.flatnonzero(refused)
     refused[suspects] = text.gather(suspects).str.contains(_SAYS_SOMETHING).to_numpy()
+    refused[_bodies(text, np.flatnonzero(refused & (above >= 0)))] = False
     found: npt.NDArray[np.bool_] = refused
     return found
 

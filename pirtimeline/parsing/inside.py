@@ -34,7 +34,7 @@ _HELD = {"source_id": pl.String(), "text": pl.String(), "process": pl.String()}
 _BETWEEN = "\0"
 _STAMP = (
     r"[12]\d{3}[-/.]\d\d[-/.]\d\d[T _]\d\d:\d\d|\d\d/\w{3}/\d{4}:\d\d|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"
-    r"|[IWEF]\d{4} \d\d:|\d\d:\d\d:\d\d[.,]\d{3}"
+    r"|[IWEF]\d{4} \d\d:|\d\d:\d\d:\d\d[.,]\d{3}|\d\d?[/.-](?:\d\d?|[A-Z][a-z]{2})[/.-]\d{2,4},? \d\d?:\d\d"
 )
 _RECORD = r'\{\s*\\?".*\}[\s"}\]]*$|CEF:[01]\||LEEF:[12]'
 

@@ -26,6 +26,9 @@ PADDING = b"\0" * 16
 """So many NULs are no text: what a copy leaves of a file that was truncated while it was written."""
 
 _NULS = re.compile(rb"\0{16,}")
+_COLOUR = re.compile(rb"(?:\x1b|\\x1[bB]|\\u001[bB]|\\033|#033)\[[0-9;?]{0,16}[A-Za-z]")
+_ESCAPED = (rb"\x1b[", rb"\x1B[", rb"\u001b[", rb"\u001B[", rb"\033[", b"#033[")
+_LOOKED_AT = 1 << 20
 _NEWLINES = {"lf": b"\n", "cr": b"\r"}
 
 
@@ -103,6 +106,7 @@ def lines_of(block: bytes, encoding: str = UTF8, newline: str = "lf") -> Lines:
         (['a', 'b�'], [0, 3, 6], 1)
     """
     utf8, replaced = _as_utf8(block, encoding)
+    utf8 = without_colour(utf8)
     places, ended = _starts(utf8, _NEWLINES[newline])
     offsets = places if utf8 is block else _source_starts(block, encoding, newline, len(places) - 1)
     padded = _padded(utf8, places) if encoding in (UTF8, LATIN1) else {}
@@ -112,6 +116,19 @@ def lines_of(block: bytes, encoding: str = UTF8, newline: str = "lf") -> Lines:
     open_ends = np.array([line + number for number, line in enumerate(padded)], np.int64)
     text = _contents(utf8, places, newline, open_ends if ended else np.append(open_ends, len(places) - 2))
     return Lines(text, offsets, utf8, places, replaced, ended, open_ends)
+
+
+def without_colour(utf8: bytes) -> bytes:
+    r"""Leave out the codes by which programs colour what they write (ECMA-48), also as relays and JSON escape them.
+
+    Escaped ones are looked for where a block's first MiB has some: few sources do, and all would pay for it.
+
+    Example:
+        >>> [without_colour(line) for line in (b"\x1b[32mINFO\x1b[0m up", b"#033[1;31mERROR#033[0m no", b"a[1m")]
+        [b'INFO up', b'ERROR no', b'a[1m']
+    """
+    found = utf8.find(b"\x1b") >= 0 or any(one in utf8[:_LOOKED_AT] for one in _ESCAPED)
+    return _COLOUR.sub(b"", utf8) if found else utf8
 
 
 def _as_utf8(block: bytes, encoding: str) -> tuple[bytes, int]:

@@ -13,9 +13,10 @@ from typing import BinaryIO, Protocol, runtime_checkable
 import polars as pl
 
 CONTINUES = (
-    r"^(?:\s|$|Caused by:|\.\.\. \d+ more|(?:[a-z_$][\w$]*\.)+[A-Z][\w$]*(?:Exception|Error|Throwable|Failure)\b)"
+    r"^(?:\s|$|[\]}]+[,;]?\s*$|\"[^\"]{1,80}\"\s*:|Caused by:|\.\.\. \d+ more"
+    r"|(?:[a-z_$][\w$]*\.)+[A-Z][\w$]*(?:Exception|Error|Throwable|Failure)\b)"
 )
-"""Lines that by default belong to the event above: indented, blank, or part of a stack trace."""
+"""Lines that by default belong to the event above: indented, blank, of a JSON body, or part of a stack trace."""
 
 KINDS = ("lines", "json", "csv", "logfmt", "keys", "w3c", "cef", "leef", "xml")
 
