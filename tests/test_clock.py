@@ -302,7 +302,7 @@ def logs(draw: st.DrawFn) -> tuple[pl.DataFrame, list[int], TimeRule]:
     zone = draw(st.sampled_from(ZONES))
     when = draw(st.datetimes(datetime(1999, 1, 1), datetime(2027, 1, 1)))
     shapes = draw(st.lists(st.sampled_from(SHAPES), min_size=1, max_size=2))
-    steps = draw(st.lists(st.integers(0, 40_000_000), max_size=30))
+    steps = draw(st.lists(st.integers(0, 40_000_000), max_size=60))
     texts: list[str | None] = []
     for step in steps:
         when += timedelta(seconds=step // draw(st.sampled_from([1, 1000, 20_000])))
@@ -317,7 +317,7 @@ def logs(draw: st.DrawFn) -> tuple[pl.DataFrame, list[int], TimeRule]:
 
 
 @given(logs())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_where_blocks_are_cut_does_not_matter(log: tuple[pl.DataFrame, list[int], TimeRule]) -> None:
     frame, cuts, rule = log
     edges = [0, *cuts, frame.height]
@@ -327,36 +327,44 @@ def test_where_blocks_are_cut_does_not_matter(log: tuple[pl.DataFrame, list[int]
     assert pl.concat(parts).equals(clock.settle(frame, rule)[0])
 
 
-@given(st.sampled_from(ZONES), st.datetimes(datetime(1999, 1, 1), datetime(2027, 12, 31)))
-@settings(max_examples=300, deadline=None)
-def test_instant_comes_back_from_its_local_time_or_is_ambiguous(zone: str, instant: datetime) -> None:
-    instant = instant.replace(microsecond=0, tzinfo=UTC)
-    local = instant.astimezone(zoneinfo.ZoneInfo(zone)).replace(tzinfo=None)
-    rule = TimeRule(zone=zone, zone_basis="zone_declared")
-    found = settle([local.isoformat(" ")], "iso8601", rule).row(0, named=True)
-    assert found["timestamp"] == instant or found["time_basis"] == "ambiguous"
+INSTANTS = st.lists(
+    st.datetimes(datetime(1999, 1, 1), datetime(2027, 12, 31)).map(lambda at: at.replace(microsecond=0, tzinfo=UTC)),
+    min_size=20,
+    max_size=40,
+).map(sorted)
+"""The instants of a log in order: what holds for one alone must hold for each."""
 
 
-@given(st.sampled_from(ZONES), st.datetimes(datetime(1999, 1, 1), datetime(2027, 12, 31)))
-@settings(max_examples=300, deadline=None)
-def test_zone_word_is_never_explicit_and_wrong(zone: str, instant: datetime) -> None:
-    instant = instant.replace(microsecond=0, tzinfo=UTC)
-    text = instant.astimezone(zoneinfo.ZoneInfo(zone)).strftime("%a %b %e %H:%M:%S %Z %Y")
-    frame = read([text], "%a %b %e %H:%M:%S %Z %Y")
-    found = clock.settle(frame, TimeRule())[0].row(0, named=True)
-    assert found["time_basis"] in ("explicit", "ambiguous", "zone_assumed")
-    assert found["time_basis"] != "explicit" or found["timestamp"] == instant
-    declared = clock.settle(frame, TimeRule(zone=zone, zone_basis="zone_declared"))[0].row(0, named=True)
-    assert declared["timestamp"] == instant or declared["time_basis"] == "ambiguous"
+@given(st.sampled_from(ZONES), INSTANTS)
+@settings(max_examples=15, deadline=None)
+def test_instant_comes_back_from_its_local_time_or_is_ambiguous(zone: str, instants: list[datetime]) -> None:
+    local = [at.astimezone(zoneinfo.ZoneInfo(zone)).replace(tzinfo=None).isoformat(" ") for at in instants]
+    found = settle(local, "iso8601", TimeRule(zone=zone, zone_basis="zone_declared"))
+    assert (found["timestamp"].eq(pl.Series(instants)) | found["time_basis"].eq("ambiguous")).all()
 
 
-@given(st.sampled_from(ZONES), st.integers(1999, 2026))
-@settings(max_examples=100, deadline=None)
-def test_log_that_never_rests_comes_back_through_both_changes_of_a_year(zone: str, year: int) -> None:
-    instants = [at(year, 1, 1) + timedelta(minutes=10 * i) for i in range(0, 6 * 24 * 365)]
+@given(st.sampled_from(ZONES), INSTANTS)
+@settings(max_examples=15, deadline=None)
+def test_zone_word_is_never_explicit_and_wrong(zone: str, instants: list[datetime]) -> None:
+    written = "%a %b %e %H:%M:%S %Z %Y"
+    frame = read([at.astimezone(zoneinfo.ZoneInfo(zone)).strftime(written) for at in instants], written)
+    found = clock.settle(frame, TimeRule())[0]
+    right = found["timestamp"].eq(pl.Series(instants))
+    assert set(found["time_basis"]) <= {"explicit", "ambiguous", "zone_assumed"}
+    assert (right | found["time_basis"].ne("explicit")).all()
+    declared = clock.settle(frame, TimeRule(zone=zone, zone_basis="zone_declared"))[0]
+    assert (declared["timestamp"].eq(pl.Series(instants)) | declared["time_basis"].eq("ambiguous")).all()
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_log_that_never_rests_comes_back_through_every_change_of_its_zone(zone: str) -> None:
+    hours = pl.datetime_range(at(1999, 1, 1), at(2027, 12, 31), "1h", eager=True)
+    offset = hours.dt.convert_time_zone(zone).dt.replace_time_zone(None).dt.epoch("s") - hours.dt.epoch("s")
+    changes = hours.filter(offset.diff().fill_null(0) != 0).to_list()
+    instants = [change + timedelta(minutes=10 * i) for change in changes for i in range(-30, 31)] or [at(2024, 1, 1)]
     there = pl.Series(instants).dt.convert_time_zone(zone).dt.replace_time_zone(None)
     frame = read(there.dt.strftime("%Y-%m-%d %H:%M:%S").to_list(), "iso8601")
     found = clock.settle(frame, TimeRule(zone=zone, zone_basis="zone_declared"))[0]
-    wrong = found.filter((pl.col("timestamp") != pl.Series(instants)) & (pl.col("time_basis") != "ambiguous"))
-    assert wrong.is_empty()
-    assert found.filter(pl.col("time_basis") == "ambiguous").height <= 12
+    unsure = found["time_basis"].eq("ambiguous")
+    assert (found["timestamp"].eq(pl.Series(instants)) | unsure).all()
+    assert unsure.sum() <= 12

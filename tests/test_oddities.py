@@ -69,7 +69,7 @@ FILES: dict[str, bytes] = {
 }
 ODD = {
     "leap": "2016-12-31T23:59:59Z a\n2016-12-31T23:59:60Z b\n2017-01-01T00:00:00Z c\n",
-    "impossible": "2024-02-29 10:00:00 I a\n2024-02-30 10:00:00 I b\n2024-03-01 25:00:00 I c\n2024-03-01 10:00:00 I d\n",
+    "impossible": "2024-02-29 10:00:00 a\n2024-02-30 10:00:00 b\n2024-03-01 25:00:00 c\n2024-03-01 10:00:00 d\n",
     "future": lines(0, 5) + "2031-03-01 10:00:00,001 INFO  [main] org.example.A - later\n",
     "next_year": "Dec 30 10:00:00 h1 sshd[1]: x\nDec 31 10:00:00 h1 sshd[1]: y\n",
     "leap_day": "Feb 28 10:00:00 h2 sshd[1]: x\nFeb 29 10:00:00 h2 sshd[1]: y\nMar  1 10:00:00 h2 sshd[1]: z\n",

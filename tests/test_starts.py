@@ -30,7 +30,7 @@ def found(rows: Sequence[Row], *, offset_s: int | None = None, path: str = "gc.l
         schema_overrides={"offset_s": pl.Int32, "lacks": pl.String, "uptime_us": pl.Int64, "local": pl.Datetime("us")},
     )
     start = starts.starts({"gc": f"app/{path}", "app": "app/app.log", "far": "else/app.log"}, table).get("gc")
-    return start and start.at
+    return None if start is None else start.at
 
 
 def after(seconds: float) -> datetime:
@@ -57,7 +57,7 @@ def test_name_of_a_gc_log_tells_the_start() -> None:
 
 
 def test_uptimes_between_dated_lines_tell_the_start_where_only_one_fits() -> None:
-    close = [
+    close: list[Row] = [
         ("gc", after(3), None),
         ("gc", 3.2, None),
         ("gc", after(3.5), None),

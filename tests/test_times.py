@@ -225,7 +225,7 @@ def test_instant_that_a_shape_writes_comes_back_or_is_ambiguous(name: str, zone:
 CHANGING = [zone for zone in ZONES if zone not in ("UTC", "Asia/Kolkata", "Asia/Kathmandu")]
 EVERY_YEAR = ["Europe/Berlin", "America/New_York", "America/St_Johns"]
 AROUND = [("syslog", zone) for zone in EVERY_YEAR]
-AROUND += [(name, zone) for name in ("iso8601", "juli", "slash") for zone in CHANGING]
+AROUND += [(("juli", "slash")[place % 2], zone) for place, zone in enumerate(CHANGING)]
 
 
 @pytest.mark.parametrize(("name", "zone"), AROUND)
@@ -243,8 +243,8 @@ def test_every_quarter_hour_around_every_change_comes_back_or_is_ambiguous(name:
 
 
 @pytest.mark.parametrize("name", WRITERS)
-@given(at=INSTANTS, steps=st.lists(st.integers(0, 100_000_000_000), min_size=3, max_size=6))
-@settings(max_examples=4, deadline=None)
+@given(at=INSTANTS, steps=st.lists(st.integers(0, 100_000_000_000), min_size=6, max_size=9))
+@settings(max_examples=2, deadline=None)
 def test_quick_way_and_exact_way_agree(name: str, at: datetime, steps: list[int]) -> None:
     for write in WRITERS[name]:
         texts = pl.Series([write(at + timedelta(microseconds=step * i)) for i in range(30) for step in steps])
@@ -256,10 +256,10 @@ def test_quick_way_and_exact_way_agree(name: str, at: datetime, steps: list[int]
 
 @given(
     st.lists(
-        st.sampled_from([text for one in shapes() if one.name not in times.KEYED for text in one.examples]), max_size=90
+        st.sampled_from([text for one in shapes() if one.name not in times.KEYED for text in one.examples]), max_size=40
     )
 )
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_auto_reads_each_text_as_if_it_stood_alone(texts: list[str]) -> None:
     frame = read(pl.DataFrame({"timestamp_text": texts}, schema={"timestamp_text": pl.String}), "auto")
     assert [row[1:] for row in frame.iter_rows()] == [tuple(told(text, "auto").values())[1:] for text in texts]
@@ -394,7 +394,8 @@ def test_unknown_way_to_write_times_is_refused(time: str) -> None:
 
 
 def test_offsets_of_half_hours_and_odd_zones_come_back() -> None:
-    for minutes in range(-12 * 60, 14 * 60 + 1, 15):
-        zone = timezone(timedelta(minutes=minutes))
-        text = datetime(2024, 1, 2, 3, 4, 5, tzinfo=zone).isoformat()
-        assert told(text, "iso8601")["_offset_s"] == minutes * 60
+    minutes = [*range(-12 * 60, 14 * 60 + 1, 15)]
+    zones = [timezone(timedelta(minutes=one)) for one in minutes]
+    texts = [datetime(2024, 1, 2, 3, 4, 5, tzinfo=zone).isoformat() for zone in zones]
+    found = read(pl.DataFrame({"timestamp_text": texts}), "iso8601")["_offset_s"]
+    assert found.to_list() == [one * 60 for one in minutes]
