@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 from importlib import import_module
 
@@ -68,6 +70,8 @@ def main() -> None:
     from pirtimeline.errors import PirTimelineError
 
     ends_at_once()
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy starts 60 ms sooner; Polars has threads of its own
+    gc.set_threshold(100_000)  # what imports make stays, and rows are no Python objects: there is little to collect
     try:
         status = cli.main(prog_name="pirtimeline", standalone_mode=False)
     except click.ClickException as error:

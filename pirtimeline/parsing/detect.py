@@ -91,7 +91,10 @@ def _claimed(
     chosen: Mapping[str, Sequence[int]],
     bounds: Mapping[str, tuple[int, int]],
 ) -> pl.Series:
-    """Tell which lines a chosen format opens, or continues."""
+    """Tell which lines a chosen format opens, or continues.
+
+    A piece from within a source may begin inside an event: its first lines are taken to be of the chief format.
+    """
     opened = np.full(samples.height, -1, np.int64)
     for source_id, (begin, end) in bounds.items():
         for place in reversed(chosen[source_id]):
@@ -99,6 +102,10 @@ def _claimed(
     piece = (samples["source_id"].rle_id().to_numpy().astype(np.int64) << 20) + samples["piece"].to_numpy()
     known = np.maximum.accumulate(np.where(opened >= 0, np.arange(len(opened)), -1)) if len(opened) else opened
     above = np.where((known >= 0) & (piece[known] == piece), opened[known], -1) if len(opened) else opened
+    within = samples["piece"].to_numpy() > 0
+    for source_id, (begin, end) in bounds.items():
+        if chosen[source_id]:
+            above[begin:end][within[begin:end] & (above[begin:end] < 0)] = chosen[source_id][0]
     claimed = opened >= 0
     for place in np.unique(above[above >= 0]):
         mine = np.flatnonzero((opened < 0) & (above == place))
