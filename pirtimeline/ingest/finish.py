@@ -56,7 +56,8 @@ def finish(
     whole = placed.filter(~piece) if piece.any() else placed
     timed = _timed(whole)
     told = clock.summarise(timed, descending=plan.rule.descending) if told is None else told
-    settled, _ = clock.settle(timed, plan.rule, carry_of(ongoing.past, told, following, plan))
+    carry = carry_of(ongoing.past, told, following, plan, bounds=_may_lack_times(timed))
+    settled, _ = clock.settle(timed, plan.rule, carry)
     settled, observed = _observed(settled, plan, ongoing.observed)
     last = settled.filter(pl.col("parser") != STRUCTURE).tail(1)
     open_event = last if last.height else ongoing.open_event
@@ -67,6 +68,12 @@ def finish(
     past = clock.extended(ongoing.past, told, plan.rule)
     now = replace(ongoing, lines=ongoing.lines + lines, past=past, observed=observed, open_event=open_event)
     return kept.select([name for name in kept.columns if not name.startswith("_")]), now
+
+
+def _may_lack_times(timed: pl.DataFrame) -> bool:
+    """Tell whether any row may be undated, so that its neighbours bound it."""
+    whole = timed["_lacks"].null_count() == timed.height and not timed["_ambiguous"].any()
+    return timed["_local"].null_count() > 0 or not whole
 
 
 def carry_of(

@@ -7,6 +7,7 @@ the regex ends where the message begins. It begins at the same place in every te
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -28,6 +29,7 @@ _TAILS = {
 }
 """Ends of regexes -> what is left to be seen of them where the message is taken as it is."""
 
+_NAMED = re.compile(r"\(\?P?<[A-Za-z_]\w*>")
 _OPTIONAL = "(?: (?P<message>.*))?$"
 
 
@@ -65,18 +67,17 @@ def readable(one: Format) -> bool:
 def capture(texts: pl.Series, lines: Lines, patterns: Sequence[Pattern]) -> dict[str, Captured]:
     """Read lines by patterns in turn, each those that the patterns before it left; give what each says by its regex.
 
-    The first pattern is that of most lines; the others read few, and a test alone is cheaper where it fails.
+    The first pattern is that of most lines. Of what it leaves, which is most often no header at all, the lines that any
+    other pattern matches are found at once.
     """
-    found: dict[str, Captured] = {}
-    for pattern in patterns:
-        if found:
-            likely = texts.str.contains(pattern.regex)
-            found[pattern.regex] = Captured(lines[likely.to_numpy()], groups_of(texts.filter(likely), pattern.regex)[1])
-            texts, lines = texts.filter(~likely), lines[~likely.to_numpy()]
-        else:
-            matched, groups = groups_of(texts, pattern.regex)
-            found[pattern.regex] = Captured(lines[matched], groups)
-            texts, lines = texts.filter(pl.Series(~matched)), lines[~matched]
+    found = {}
+    for place, pattern in enumerate(patterns):
+        if place == 1:
+            likely = texts.str.contains("|".join(_nameless(other.regex) for other in patterns[1:]))
+            texts, lines = texts.filter(likely), lines[likely.to_numpy()]
+        matched, groups = groups_of(texts, pattern.regex)
+        found[pattern.regex] = Captured(lines[matched], groups)
+        texts, lines = texts.filter(pl.Series(~matched)), lines[~matched]
     return found
 
 
@@ -120,6 +121,11 @@ def _shortened(regex: str) -> tuple[str, str]:
 def _marked(regex: str) -> tuple[str, str]:
     """Give a regex with an empty group that tells whether it matched."""
     return f"(?P<{_HEAD}>)(?:{regex})", ""
+
+
+def _nameless(regex: str) -> str:
+    """Give a regex without its groups' names, as an alternative among others."""
+    return f"(?:{_NAMED.sub('(?:', regex)})"
 
 
 def _has_choice(regex: str) -> bool:

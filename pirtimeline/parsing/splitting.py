@@ -122,15 +122,15 @@ def _read(stream: Readable, count: int) -> bytes:
 
 def first_event(held: bytes, start: int, plan: SourcePlan) -> int | None:
     """Find the first event that begins at or after a place; None where none does in what is held."""
-    at = _line_after(held, start, plan)
+    at, step = _line_after(held, start, plan), LOOK >> 4
     formats = [use.format for use in plan.formats]
     while at < len(held):
-        end = _line_after(held, min(at + LOOK, len(held)), plan) if at + LOOK < len(held) else len(held)
+        end = _line_after(held, min(at + step, len(held)), plan) if at + step < len(held) else len(held)
         lines = lines_of(held[at:end], plan.encoding, plan.newline)
         opened = np.flatnonzero(openings(lines.text, formats) != REJECT)
         if len(opened):
             return at + int(lines.offsets[opened[0]])
-        at = end
+        at, step = end, LOOK
     return None
 
 
