@@ -17,6 +17,7 @@ OUTER = Format(
         ),
     ),
     envelope="message",
+    partial=r"^\d+ \w+ P ",
     columns={"stream": "string", "partial": "string"},
 )
 INNER = Format(

@@ -30,12 +30,19 @@ _OBSERVED = {name: f"_observed_{name.lstrip('_')}" for name in _TIME}
 def read(framed: Framed, mine: Offsets, one: Format) -> pl.DataFrame:
     """Read events in `mine` of a framed block by their format's kind; `_reject` says why one could not be."""
     if one.kind != "lines":
-        return structured.read(framed.texts(mine).str.strip_chars_end("\r\n"), one)
+        texts = framed.texts(mine).str.strip_chars_end("\r\n")
+        return _with_partial(structured.read(texts, one), texts, one)
     table = columns.read(framed, mine, one)
+    table = _with_partial(table, framed.headers(mine), one) if one.partial else table
     reason = f"it opens like {one.name}, but none of its patterns reads it"
     return table.with_columns(pl.when(pl.col("_pattern").is_null()).then(pl.lit(reason)).alias("_reject")).drop(
         "_pattern"
     )
+
+
+def _with_partial(table: pl.DataFrame, texts: pl.Series, one: Format) -> pl.DataFrame:
+    """Mark the events that hold a part of a line, with which the next of their stream goes on."""
+    return table.with_columns(texts.str.contains(one.partial).alias("_partial")) if one.partial else table
 
 
 def opened(outer: pl.DataFrame, use: FormatUse) -> pl.DataFrame:
@@ -98,10 +105,10 @@ def _streams(outer: pl.DataFrame) -> tuple[Offsets, npt.NDArray[np.bool_]]:
 
 
 def _partial(outer: pl.DataFrame) -> npt.NDArray[np.bool_]:
-    """Tell which rows hold a line that the next row goes on with, as CRI marks them."""
-    if "partial" not in outer.columns:
+    """Tell which rows hold a part of a line that the next row goes on with."""
+    if "_partial" not in outer.columns:
         return np.zeros(outer.height, np.bool_)
-    return outer["partial"].str.starts_with("P").fill_null(False).to_numpy()
+    return outer["_partial"].fill_null(False).to_numpy()
 
 
 def _joined(

@@ -37,7 +37,7 @@ KEYS: Mapping[str, Mapping[str, type]] = {
     },
     "pattern": {"regex": str, "time": str, "undated": bool, "header_lines": int},
     "sample": {"text": str, "expect": dict},
-    "envelope": {"inner": str},
+    "envelope": {"inner": str, "partial": str},
 }
 """The keys of a format file, version 1, by table."""
 

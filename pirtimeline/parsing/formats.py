@@ -119,6 +119,7 @@ def _format(told: Mapping[str, Any], name: str, origin: str) -> Format:
         together=told.get("together", ""),
         zone=told.get("zone", ""),
         envelope=told.get("envelope", {}).get("inner", ""),
+        partial=told.get("envelope", {}).get("partial", ""),
         severity=told.get("severity", {}),
         fields=told.get("fields", {}),
         columns=told.get("columns", {}),

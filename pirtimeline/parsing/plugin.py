@@ -48,9 +48,10 @@ class Sample:
 class Format:
     """A format as its file declares it. See `docs/formats.md` for each key.
 
-    `envelope` names the column whose text is a log line itself. `fields` maps dotted keys to columns for the kinds
-    that have keys; `columns` types the format's own columns (`string`, `int`, `float`, `bool`, `time`); `options` say
-    what a kind has to know of a file: for `csv` and `w3c` the `header` line as it stands and the `delimiter`.
+    `envelope` names the column whose text is a log line itself; `partial` is a regex for events with a part of one.
+    `fields` maps dotted keys to columns for the kinds that have keys; `columns` types the format's own columns
+    (`string`, `int`, `float`, `bool`, `time`); `options` say what a kind has to know of a file: for `csv` and `w3c`
+    the `header` line as it stands and the `delimiter`.
     `leads` names lines that belong to an event whose first line (`starts`) stands right below them.
     `inner` marks a format that only stands within an envelope: a regex that the envelope's `process_name` must match.
     `together` names the column by which rows are one event, also where others lie between them.
@@ -68,6 +69,7 @@ class Format:
     leads: str = ""
     continues: str = CONTINUES
     envelope: str = ""
+    partial: str = ""
     inner: str = ""
     together: str = ""
     zone: str = ""

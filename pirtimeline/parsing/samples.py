@@ -67,7 +67,7 @@ def faults_of(one: Format) -> Iterator[Fault]:
 
 
 def _regex_faults(one: Format) -> Iterator[Fault]:
-    for key in ("starts", "leads", "continues", "inner"):
+    for key in ("starts", "leads", "continues", "inner", "partial"):
         if told := regex_fault(getattr(one, key)):
             yield Fault(f"{key} does not compile: {told}", key=key)
     for number, pattern in enumerate(one.patterns):
