@@ -151,3 +151,13 @@ def test_environment_names_versions_hosts_and_lines() -> None:
 def test_observed_traffic_joins_clients_proxy_and_application(leak: Facts) -> None:
     pairs = {(e.origin, e.target) for e in leak.topology}
     assert {("clients", "web1"), ("web1", "app1")} <= pairs
+
+
+def test_without_a_baseline_no_message_is_new() -> None:
+    from datetime import UTC, datetime, timedelta
+
+    from pirtimeline.analysis.changes import conditions
+    from pirtimeline.analysis.facts import Interval
+
+    at = datetime(2024, 3, 4, tzinfo=UTC)
+    assert list(conditions(pl.LazyFrame(), at, Interval(at, at), at + timedelta(hours=1))) == []

@@ -58,6 +58,33 @@ def test_what_only_resembles_a_sample_is_left_alone(rules: Rules) -> None:
     assert not wrong
 
 
+ECHOES = [
+    'comment of ann saved: "{}"',
+    '{{"type":"review","body":"{}"}}',
+    "user ann wrote: {}",
+    "ticket 12 of bob: {}",
+    "note of dave for order 7: {}",
+    "search term: {}",
+    "erin asked: '{}'",
+    "statement: INSERT INTO reviews (text) VALUES ('{}')",
+    "review text='{}' stars=1",
+]
+"""How programs pass on what people typed."""
+
+
+def test_words_of_a_sample_in_peoples_texts_are_no_finding_above_low(rules: Rules) -> None:
+    heads = [s if isinstance(s, str) else s["message"] for s in flat("hit")[1] if isinstance(s, str) or "message" in s]
+    said = [head.split("\n")[0] for head in heads]
+    echoed = [
+        echo.format(words.replace('"', '\\"') if '"{}"' in echo else words)
+        for words in said
+        for echo in ECHOES
+        if not ("'{}'" in echo and "'" in words)
+    ]
+    found = signatures.match(table(echoed), rules).findings
+    assert found.filter(pl.col("severity").is_in(["medium", "high", "critical"]))["signature_id"].to_list() == []
+
+
 def test_every_signature_says_what_a_reader_needs(rules: Rules) -> None:
     for signature in rules.signatures():
         header = signature.header

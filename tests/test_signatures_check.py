@@ -128,6 +128,10 @@ CORRELATIONS: dict[str, tuple[str, str, int, str]] = {
     "condition that counts words": ("gte: 3", "gte: three", 15, "three"),
     "value_count without a field": ("event_count", "value_count", 8, "field"),
     "correlation of itself": ("    - base", "    - often", 11, "itself"),
+    "correlation of no rule": ("    - base\n", "    []\n", 10, "rules"),
+    "correlation of what is no name": ("    - base", "    - {}", 10, "rules"),
+    "correlation with a key misspelt": ("  group-by:", "  group_by:", 12, "group_by"),
+    "group-by a number": ("    - User", "    - 5", 12, "group-by"),
     "generate a text": ("  timespan: 5m", "  timespan: 5m\n  generate: maybe", 15, "generate"),
 }
 

@@ -125,7 +125,12 @@ def _difference(
 
 
 def conditions(events: pl.LazyFrame, start: datetime, calm: Interval, end: datetime) -> Iterator[Condition]:
-    """Give the grave messages of each host that begin near the impact and that the baseline has not."""
+    """Give the grave messages of each host that begin near the impact and that the baseline has not.
+
+    Without a baseline nothing is new.
+    """
+    if calm.start >= min(calm.end, start):
+        return
     since = max(calm.start + (start - calm.start) / 2, start - timedelta(minutes=30))
     errors = counted(events.filter(grave()), Interval(calm.start, end), timedelta(minutes=1))
     known = errors.filter(pl.col("first") < since).select("template").unique()

@@ -51,6 +51,7 @@ def read(documents: Iterable[tuple[str, int, Document]], placeholders: Placehold
             if parsed.errors:
                 continue
             if "correlation" in document:
+                _sound(document["correlation"])
                 reading.correlations.append(_correlation(parsed, path, index))
             elif "filter" in document:
                 filters.append(parsed)
@@ -397,6 +398,21 @@ def _pattern(parts: tuple[str | int, ...]) -> str:
     return "".join(part if isinstance(part, str) else {MANY: "*", ONE: "?"}[part] for part in parts)
 
 
+CORRELATION_KEYS = frozenset(
+    {"type", "rules", "generate", "group-by", "aliases", "timespan", "timeframe", "condition", "field"}
+)
+
+
+def _sound(body: Mapping[Any, Any]) -> None:
+    """Refuse what pySigma lets pass: keys that mean nothing, and lists of what are no names."""
+    if unknown := sorted(str(key) for key in body if key not in CORRELATION_KEYS):
+        raise SignatureError(f"a correlation has no key {unknown[0]!r}")
+    for key in ("rules", "group-by"):
+        names = body.get(key) or ()
+        if any(not isinstance(name, str) for name in (names if isinstance(names, list) else [names] if names else ())):
+            raise SignatureError(f"{key} must be a list of names")
+
+
 def _correlation(rule: SigmaCorrelationRule, path: str, index: int) -> Correlation:
     from sigma.correlations import SigmaExtendedCorrelationCondition
 
@@ -413,6 +429,8 @@ def _correlation(rule: SigmaCorrelationRule, path: str, index: int) -> Correlati
             fields=(fields,) if isinstance(fields, str) else tuple(fields or ()),
             percentile=50 if condition.percentile is None else condition.percentile,
         )
+    if not named:
+        raise SignatureError("a correlation needs rules to refer to")
     return Correlation(
         header=_header(rule, path, index),
         kind=kind,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import polars as pl
 
@@ -56,13 +56,27 @@ def searchable(columns: Collection[str]) -> pl.Expr:
     return pl.concat_str(headed_message(), request_line(), *known, *own, separator="\n", ignore_nulls=True)
 
 
-ECHO = (
-    r'"[^"\n]*"',
-    r"(?<lead>^|[\s=:(\[{,])'[^'\n]*'",
-    r"(?<lead>\b(?:comments?|notes?|text|subject|query|search|term|body|feedback|review|question|answer|input|description"
-    r"|title|wrote|writes|said|says|asks|asked|reported|commented|posted|replied|complains?)\s?[=:]\s?)\S[^\n]*",
+QUOTED = (
+    (r'"(?:[^"\\\n]|\\.)*"', '""'),
+    (r"(?<lead>^|[\s=:(\[{,])'[^\n]*?'(?<tail>[\s,.;:)\]}]|$)", "${lead}''${tail}"),
 )
-"""What a line repeats of others' words: quoted text, and what follows a label of text that people type."""
+"""Quoted text, and what is left of it: the quotation marks, so that nothing new comes to stand together."""
+
+TYPED = (
+    r"comments?|notes?|text|subject|query|search|term|body|feedback|review|question|answer|input|description|title|wrote|writes"
+    r"|said|says|asks|asked|reported|commented|posted|replied|complains?"
+)
+LABELLED = (
+    (rf"(?<lead>\b(?:{TYPED})\s?[=:]\s?)\S[^\n]*", "${lead}"),
+    (rf'(?<lead>"(?:{TYPED}|message)"\s?:\s?)"(?:[^"\\\n]|\\.)*"', '${lead}""'),
+    (
+        r"(?<lead>\b(?:comment|note|feedback|review|question|complaint|ticket|enquiry|chat|opinion)s? (?:\S+ ){0,3}"
+        r"(?:of|by|from) [^\n:=]{1,40}[:=]\s)\S[^\n]*",
+        "${lead}",
+    ),
+    (r"(?i)(?<lead>\bINSERT INTO [^\n]{1,200} VALUES ?\()[^\n]*", "${lead}"),
+)
+"""What follows a label of text that people type, and what is left of it."""
 
 
 def utterance() -> pl.Expr:
@@ -71,18 +85,26 @@ def utterance() -> pl.Expr:
     return pl.concat_str(headed_message(), thrown, pl.col("stack_trace"), separator="\n", ignore_nulls=True)
 
 
-def statement() -> pl.Expr:
-    """Give what a program says itself: its utterance, less what the message repeats of others' words.
-
-    A user's text that quotes an error is no error. Quotation marks stay, so that nothing new comes to stand together.
-    """
-    own = headed_message().str.replace_all(ECHO[0], '""')
-    own = own.str.replace_all(ECHO[1], "${lead}''").str.replace_all(ECHO[2], "${lead}")
+def _less(shapes: Iterable[tuple[str, str]]) -> pl.Expr:
+    """Give the utterance, less what shapes of others' words take from the message."""
+    own = headed_message()
+    for shape, left in shapes:
+        own = own.str.replace_all(shape, left)
     thrown = pl.concat_str("exception_type", pl.lit(": "), pl.col("exception_message").fill_null(""))
     return pl.concat_str(own, thrown, pl.col("stack_trace"), separator="\n", ignore_nulls=True)
 
 
+def testimony() -> pl.Expr:
+    """Give what a program says, less the texts of people that it passes on: words about an error are no error."""
+    return _less(LABELLED)
+
+
+def statement() -> pl.Expr:
+    """Give what a program says itself: its testimony, less all that it quotes."""
+    return _less((*QUOTED, *LABELLED))
+
+
 SPOKEN = ("process_name", "process_pid", "message", "exception_type", "exception_message", "stack_trace")
 
-SCANNED = {"statement": "utterance"}
+SCANNED = {"statement": "utterance", "testimony": "utterance"}
 """Columns that are dear to make: needles are looked for in a wider one, and only the rows that hold any are made."""

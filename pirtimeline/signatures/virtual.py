@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import polars as pl
 
 from pirtimeline.signatures.regex import escaped
-from pirtimeline.signatures.text import SPOKEN, headed_message, request_line, statement, url, utterance
+from pirtimeline.signatures.text import SPOKEN, headed_message, request_line, statement, testimony, url, utterance
 
 
 def in_pairs(column: str, key: str) -> pl.Expr:
@@ -95,6 +95,7 @@ VIRTUAL: Mapping[str, tuple[Callable[[], pl.Expr], tuple[str, ...]]] = {
     "asked_by": (first_of(ASKED_BY), ("message",)),
     "audit_command": (audit_command, ("message",)),
     "utterance": (utterance, SPOKEN),
+    "testimony": (testimony, SPOKEN),
     "statement": (statement, SPOKEN),
     "headed_message": (headed_message, ("process_name", "process_pid", "message")),
 }
