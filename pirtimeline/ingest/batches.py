@@ -19,6 +19,7 @@ from pirtimeline.ingest.finish import Ongoing, finish, turns
 from pirtimeline.ingest.parts import Parts, write_parts
 from pirtimeline.ingest.recover import parse_or_recover
 from pirtimeline.ingest.streams import EARLY, settled_alike
+from pirtimeline.ingest.together import settle_together
 from pirtimeline.parsing import clock
 from pirtimeline.parsing.blocks import parse_many
 from pirtimeline.parsing.columns import timed
@@ -73,7 +74,7 @@ def build_small(
 ) -> list[dict[str, Any]]:
     """Read small sources, write their parts and give what their commit marks say."""
     read = [*_rows_of_small(batch, contents, installed)]
-    told = {rows["source_id"][0]: ongoing.past for rows, ongoing in read}
+    told = {key: one for _, mine in read for key, one in mine.items()}
     rows = pl.concat([rows for rows, _ in read], how="diagonal_relaxed").sort("source_id", "byte_offset")
     first = batch[0].plan.source_id
     parts = write_parts(case, rows, f"{first}-{0:014d}", _stamp(batch), installed)
@@ -111,7 +112,8 @@ def mark(
     }
 
 
-Finished = tuple[pl.DataFrame, Ongoing]
+Finished = tuple[pl.DataFrame, Mapping[str, Turns]]
+"""Rows, and what their sources tell of their times."""
 
 
 def _rows_of_small(batch: Sequence[Task], contents: Sequence[bytes], installed: Installed) -> Iterator[Finished]:
@@ -128,17 +130,21 @@ def _rows_of_small(batch: Sequence[Task], contents: Sequence[bytes], installed: 
 def _together(group: Sequence[tuple[SourcePlan, bytes]], installed: Installed) -> Iterator[Finished]:
     plan = group[0][0]
     if len(group) == 1:
-        table = parse_or_recover(Block(0, group[0][1]), plan, installed)
-        yield finish(table, plan, Ongoing(), offset=0)
+        yield _alone(parse_or_recover(Block(0, group[0][1]), plan, installed), plan)
         return
     read = parse_many([data for _, data in group], plan.formats, encoding=plan.encoding, newline=plan.newline)
-    tables = read.partition_by("_block", as_dict=True, maintain_order=True)
-    for number, (mine, data) in enumerate(group):
-        found = tables.get((number,))
-        if found is not None:
-            rejected = (found["parser"] == UNRECOGNISED).any()
-            again = parse_or_recover(Block(0, data), mine, installed) if rejected else found
-            yield finish(again, mine, Ongoing(), offset=0)
+    settled = settle_together(read, [mine for mine, _ in group])
+    yield from ((rows, settled.told) for rows in settled.rows)
+    left = read.filter(pl.col("_block").is_in(settled.left)) if settled.rows else read
+    for (number,), found in left.partition_by("_block", as_dict=True, maintain_order=True).items():
+        mine, data = group[number]
+        rejected = (found["parser"] == UNRECOGNISED).any()
+        yield _alone(parse_or_recover(Block(0, data), mine, installed) if rejected else found, mine)
+
+
+def _alone(table: pl.DataFrame, plan: SourcePlan) -> Finished:
+    rows, ongoing = finish(table, plan, Ongoing(), offset=0)
+    return rows, {plan.source_id: ongoing.past}
 
 
 def _alike(plan: SourcePlan) -> str:
@@ -163,7 +169,7 @@ def _parsed(plan: SourcePlan, data: bytes, installed: Installed) -> Iterator[Fin
         placed = placed.with_columns(_piece_of=pl.lit(None, pl.Int64), _block=pl.lit(0, pl.UInt32))
         placed = timed(placed, parser.time) if "timestamp_text" in placed.columns else placed
         rows, ongoing = finish(placed, plan, ongoing, offset=0)
-        yield rows, ongoing
+        yield rows, {plan.source_id: ongoing.past}
 
 
 def _records(table: pl.DataFrame) -> list[pl.Series]:

@@ -54,7 +54,7 @@ def finish(
     placed = _placed(table, plan.source_id, offset, ongoing.lines)
     piece = placed["_piece_of"].is_not_null()
     whole = placed.filter(~piece) if piece.any() else placed
-    timed = _timed(whole)
+    timed = with_fields(whole)
     told = clock.summarise(timed, descending=plan.rule.descending) if told is None else told
     carry = carry_of(ongoing.past, told, following, plan, bounds=_may_lack_times(timed))
     settled, _ = clock.settle(timed, plan.rule, carry)
@@ -64,7 +64,7 @@ def finish(
     if piece.any():
         pieces = _pieces(placed.filter(piece), settled, ongoing.open_event, plan.source_id)
         settled = pl.concat([settled, pieces], how="diagonal_relaxed").sort("byte_offset")
-    kept = _noted(_named(settled, plan))
+    kept = noted(_named(settled, plan))
     past = clock.extended(ongoing.past, told, plan.rule)
     now = replace(ongoing, lines=ongoing.lines + lines, past=past, observed=observed, open_event=open_event)
     return kept.select([name for name in kept.columns if not name.startswith("_")]), now
@@ -89,7 +89,7 @@ def carry_of(
 def turns(table: pl.DataFrame, plan: SourcePlan, offset: int) -> Turns:
     """Say what a block that was read, whose first byte is at `offset`, tells of its times."""
     descending = plan.rule.descending
-    told = clock.summarise(_timed(table.filter(pl.col("_piece_of").is_null())), descending=descending)
+    told = clock.summarise(with_fields(table.filter(pl.col("_piece_of").is_null())), descending=descending)
     return moved(told, -offset if descending else offset)
 
 
@@ -104,7 +104,7 @@ def _placed(table: pl.DataFrame, source_id: str, offset: int, lines: int) -> pl.
     )
 
 
-def _timed(table: pl.DataFrame) -> pl.DataFrame:
+def with_fields(table: pl.DataFrame) -> pl.DataFrame:
     """Add the columns of time that no format of the block filled."""
     missing = {name: dtype for name, dtype in _TIMES.items() if name not in table.columns}
     return table.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in missing.items())
@@ -154,26 +154,27 @@ def _named(table: pl.DataFrame, plan: SourcePlan) -> pl.DataFrame:
     """Fill host and service where the text names none."""
     said = pl.col("parser") != STRUCTURE
     fills = [
-        pl.when(said).then(pl.coalesce(_or_null(table, name), pl.lit(value, pl.String))).alias(name)
+        pl.when(said).then(pl.coalesce(or_null(table, name), pl.lit(value, pl.String))).alias(name)
         for name, value in (("host_name", plan.host_name), ("service_name", plan.service_name))
     ]
-    kind = pl.when(said & (pl.col("parser") != UNRECOGNISED)).then(_or_null(table, "event_kind").fill_null("event"))
+    kind = pl.when(said & (pl.col("parser") != UNRECOGNISED)).then(or_null(table, "event_kind").fill_null("event"))
     return table.with_columns(*fills, kind.alias("event_kind"))
 
 
-def _or_null(table: pl.DataFrame, name: str) -> pl.Expr:
+def or_null(table: pl.DataFrame, name: str) -> pl.Expr:
+    """Give a column of the event table, or null where no format filled it."""
     return pl.col(name) if name in table.columns else pl.lit(None, EVENT_COLUMNS[name])
 
 
-def _noted(table: pl.DataFrame) -> pl.DataFrame:
+def noted(table: pl.DataFrame) -> pl.DataFrame:
     """Add our own remarks to `extra`, under `pir_note`."""
     if "_note" not in table.columns or not table["_note"].is_not_null().any():
         return table
     note = pl.struct(pir_note="_note").struct.json_encode()
     return table.with_columns(
         pl.when(pl.col("_note").is_not_null())
-        .then(join_objects(_or_null(table, "extra"), note))
-        .otherwise(_or_null(table, "extra"))
+        .then(join_objects(or_null(table, "extra"), note))
+        .otherwise(or_null(table, "extra"))
         .alias("extra")
     )
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import polars as pl
@@ -62,28 +64,30 @@ def tallies(rows: pl.DataFrame) -> dict[str, dict[str, Any]]:
     ordered = kinds.with_columns(pl.col("time_basis").cast(pl.String)).sort(
         "source_id", "parser", "time_basis", "piece"
     )
-    return {str(key): _tally(table) for (key,), table in ordered.partition_by("source_id", as_dict=True).items()}
+    return {str(key): _tally([*rows]) for key, rows in groupby(ordered.iter_rows(), key=itemgetter(0))}
 
 
-def _tally(kinds: pl.DataFrame) -> dict[str, Any]:
-    """Add up the kinds of rows of one source."""
-    events = kinds.filter(~pl.col("piece") & (pl.col("parser") != STRUCTURE))
-    rejects = kinds.filter(pl.col("parser") == UNRECOGNISED)
+def _tally(kinds: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+    """Add up the kinds of rows of one source: parser, time basis, piece, count, bytes, lines, first, last of each."""
+    events = [kind for kind in kinds if not kind[3] and kind[1] != STRUCTURE]
+    rejects = [kind for kind in kinds if kind[1] == UNRECOGNISED]
     return {
-        "parsers": _counts(events, "parser"),
-        "events": events["count"].sum(),
-        "rejects": rejects.filter(~pl.col("piece"))["count"].sum(),
-        "rejected_bytes": rejects["bytes"].sum(),
-        "lines": kinds["lines"].sum(),
-        "first_timestamp": stamp(events["first"].min()),  # type: ignore[arg-type]  # a Datetime column's least is one
-        "last_timestamp": stamp(events["last"].max()),  # type: ignore[arg-type]
-        "time_bases": _counts(events.filter(pl.col("first").is_not_null()), "time_basis"),
+        "parsers": _counts((parser, count) for _, parser, _, _, count, *_ in events),
+        "events": sum(kind[4] for kind in events),
+        "rejects": sum(kind[4] for kind in rejects if not kind[3]),
+        "rejected_bytes": sum(kind[5] for kind in rejects),
+        "lines": sum(kind[6] for kind in kinds),
+        "first_timestamp": stamp(min((kind[7] for kind in events if kind[7]), default=None)),
+        "last_timestamp": stamp(max((kind[8] for kind in events if kind[8]), default=None)),
+        "time_bases": _counts((basis, count) for _, _, basis, _, count, _, _, first, _ in events if first),
     }
 
 
-def _counts(kinds: pl.DataFrame, column: str) -> dict[str, int]:
-    counted = kinds.group_by(column).agg(pl.col("count").sum()).sort(column)
-    return dict(counted.iter_rows())
+def _counts(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
+    counted: dict[str, int] = {}
+    for name, count in pairs:
+        counted[name] = counted.get(name, 0) + count
+    return dict(sorted(counted.items()))
 
 
 def added(one: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

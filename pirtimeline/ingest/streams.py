@@ -120,14 +120,15 @@ def of_set(members: Sequence[tuple[SourcePlan, int, Turns]]) -> dict[str, Beside
     bases = [base + size * plan.rule.descending for base, (plan, size, _) in zip(bases, members, strict=False)]
     stretches = [(moved(told, base), plan.rule) for base, (plan, _, told) in zip(bases, members, strict=False)]
     declared = any(plan.rule.year is not None for plan, _, _ in members)
+    known = clock.anchor([told for told, _ in stretches], [rule for _, rule in stretches], bounds=False)
     found = {}
     for number, (plan, _, told) in enumerate(members):
         kept = declared or (plan.place is not None and plan.place.kept)
-        beside = Beside(tuple(stretches[:number]), tuple(stretches[number + 1 :]), bases[number], kept)
-        known = anchored([told], plan.rule, beside, bounds=False)[0].known
-        effect = _effect(known, told)
-        if effect != _effect(anchored([told], plan.rule, ALONE, bounds=False)[0].known, told):
-            found[plan.source_id] = replace(beside, digest=marks.digest(repr(effect)))
+        own = anchored([told], plan.rule, ALONE, bounds=False)[0].known
+        effect = _effect(_as_own(known[number].known, own, Beside(base=bases[number], kept=kept), True, True), told)
+        if effect != _effect(own, told):
+            before, behind = tuple(stretches[:number]), tuple(stretches[number + 1 :])
+            found[plan.source_id] = Beside(before, behind, bases[number], kept, marks.digest(repr(effect)))
     return found
 
 

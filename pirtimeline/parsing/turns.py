@@ -248,6 +248,17 @@ def _nights(dated: pl.DataFrame) -> tuple[Steps, Ends]:
     return steps, ends
 
 
+def night_falls(at: pl.Expr, source: str) -> pl.Expr:
+    """Tell rows whose stamp steps back at an hour in which clocks are set back, from the row before in their source.
+
+    Args:
+        at: local times in microseconds.
+        source: the column that tells sources apart; their rows stand together, in order.
+    """
+    fall = at.forward_fill().shift(1).over(source) - at
+    return ((fall > _SLACK) & (fall < 3 * HOUR) & (at // HOUR % 24).is_in(_FOLDED_HOURS)).fill_null(False)
+
+
 def _orders(frame: pl.DataFrame) -> dict[str, tuple[int, bool]] | None:
     """Tell of the readings that hold for all dates of bare numbers: the latest day, and whether all were read so."""
     rows = frame.lazy().filter(pl.col("_ambiguous").is_not_null())
