@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -28,8 +28,9 @@ def by_host(sight: Sight) -> dict[str, Inference]:
         if clue.host_name is not None and clue.source_id in sight.seen:
             hosts.setdefault(clue.host_name, []).append(clue)
     found: dict[str, Inference] = {}
+    lefts = _by(sight.left, lambda clue: clue.host_name)
     for host, clues in hosts.items():
-        left = [clue for clue in sight.left if clue.host_name == host]
+        left = lefts.get(host, [])
         founders = [one for one in clues if _founds(one, sight)] if left else []
         told = _told(founders, sight)
         for clue in left:
@@ -103,14 +104,23 @@ def by_folder(sight: Sight) -> dict[str, Inference]:
         if clue.source_id in sight.seen and (inferred is None or inferred.rule != "folder"):
             folders.setdefault(clue.folder, []).append(clue)
     found: dict[str, Inference] = {}
+    lefts = _by(sight.left, lambda clue: clue.folder)
+    told = set(sight.rows.filter(pl.col("offset").is_not_null())["source_id"].unique())
     for folder, clues in folders.items():
-        left = [clue for clue in sight.left if clue.folder == folder]
+        left = lefts.get(folder, []) if any(clue.source_id in told for clue in clues) else []
         ends = _ends(sight, [clue.source_id for clue in clues]) if left else {}
         for clue in left:
             own = _own_ends(sight.open_parts[clue.source_id])
             met = sorted(one for end, last in own for one in _met(end, ends[last], "end" if last else "begin"))
             if met and (one := _of_folder(clue, met, sight)) is not None:
                 found[clue.source_id] = one
+    return found
+
+
+def _by(clues: Iterable[Clue], key: Callable[[Clue], str | None]) -> dict[str | None, list[Clue]]:
+    found: dict[str | None, list[Clue]] = {}
+    for clue in clues:
+        found.setdefault(key(clue), []).append(clue)
     return found
 
 

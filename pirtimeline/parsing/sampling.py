@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import polars as pl
 
-from pirtimeline.parsing.lines import lines_of
+from pirtimeline.parsing.lines import UTF8, lines_of, without_colour
 
 HEAD_LINES = 150
 """Lines taken as they stand from a source's beginning."""
@@ -54,7 +55,12 @@ def sample_lines(sampled: Iterable[Sampled]) -> Iterator[pl.DataFrame]:
 
 
 def _reduced(sampled: Sequence[Sampled]) -> pl.DataFrame:
-    tables = [_lines(one, number) for one in sampled for number in range(len(one.pieces))]
+    tables: list[pl.DataFrame] = []
+    for together, group in groupby(sampled, key=_plain):
+        if together:
+            tables.append(_lines_of_many([*group]))
+        else:
+            tables += [_lines(one, number) for one in group for number in range(len(one.pieces))]
     if not tables:
         return pl.DataFrame(schema=_SCHEMA)
     table = pl.concat(tables)
@@ -64,6 +70,30 @@ def _reduced(sampled: Sequence[Sampled]) -> pl.DataFrame:
     marked = table.with_columns(_head=head, _first=first & ~head)
     nth = pl.col("_first").cast(pl.UInt32).cum_sum().over("source_id")
     return marked.filter(pl.col("_head") | (pl.col("_first") & (nth <= KIND_LINES))).select(list(_SCHEMA))
+
+
+def _plain(one: Sampled) -> bool:
+    """Tell whether a sample's lines are the same whatever stands beside it: a whole source of plain ASCII."""
+    if one.encoding != UTF8 or one.newline != "lf" or len(one.pieces) != 1 or one.pieces[0][0]:
+        return False
+    data = one.pieces[0][1]
+    return data.isascii() and bool(data) and b"\0" not in data and without_colour(data) is data
+
+
+def _lines_of_many(sampled: Sequence[Sampled]) -> pl.DataFrame:
+    """Split whole sources at once: by itself each costs a millisecond, however small it is."""
+    texts = [data if data.endswith(b"\n") else data + b"\n" for one in sampled for _, data in one.pieces]
+    lines = lines_of(b"".join(texts), UTF8, "lf")
+    first = np.searchsorted(lines.offsets, np.cumsum([0, *(len(text) for text in texts)]))
+    counts = np.diff(first)
+    ids = pl.Series([one.source_id for one in sampled], dtype=pl.String)
+    number = np.arange(first[-1]) - np.repeat(first[:-1], counts)
+    return pl.DataFrame({"text": lines.text.str.slice(0, LONGEST)}).select(
+        ids.gather(np.repeat(np.arange(len(sampled)), counts)).alias("source_id"),
+        pl.lit(0, pl.UInt32).alias("piece"),
+        pl.Series("line", number.astype(np.uint32)),
+        "text",
+    )
 
 
 def _lines(one: Sampled, number: int) -> pl.DataFrame:

@@ -39,10 +39,12 @@ def infer(clues: Sequence[Clue], events: pl.DataFrame) -> dict[str, Inference]:
         source id -> inference, for the sources about which the evidence says something.
     """
     by_id = {clue.source_id: clue for clue in clues}
-    seen = {key: part for key, part in _parts(_known(events)) if key in by_id}
-    open_parts = {key: part.filter(pl.col("offset").is_null()) for key, part in seen.items()}
-    needy = [clue for clue in clues if clue.source_id in open_parts and _lacks_zone(open_parts[clue.source_id])]
-    open_parts = {key: _with_day(part) for key, part in open_parts.items()}
+    known = _known(events)
+    seen = {key: part for key, part in _parts(known) if key in by_id}
+    zoneless = _open(known)
+    lacking = set(zoneless.filter(pl.col("lacks").ne_missing("start"))["source_id"].unique())
+    needy = [clue for clue in clues if clue.source_id in lacking]
+    open_parts = dict.fromkeys(seen, zoneless.clear()) | dict(_parts(_with_day(zoneless)))
     found: dict[str, Inference] = {}
     more = _by_epoch(needy, open_parts)
     while True:
@@ -56,10 +58,6 @@ def infer(clues: Sequence[Clue], events: pl.DataFrame) -> dict[str, Inference]:
         if not more:
             break
     return {clue.source_id: found[clue.source_id] for clue in clues if clue.source_id in found}
-
-
-def _lacks_zone(part: pl.DataFrame) -> bool:
-    return bool(part["lacks"].ne_missing("start").any())
 
 
 def _with_day(part: pl.DataFrame) -> pl.DataFrame:
