@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,37 @@ def test_truncated_file_gives_the_records_before_the_cut() -> None:
     whole = two_chunks()
     last = events(WindowsEvtx(), whole)[-1]
     cut = whole[: last["byte_offset"] + 30]
-    assert [e["event_code"] for e in events(WindowsEvtx(), cut)] == ["4688"] * 3 + ["4624"]
+    found = events(WindowsEvtx(), cut)
+    assert [e["event_code"] for e in found] == ["4688"] * 3 + ["4624", None]
+    assert found[-1]["reject_reason"] == "the file ends within an event record" and found[-1]["byte_length"] == 30
+
+
+def test_record_whose_head_or_length_is_broken_is_a_reject_between_its_neighbours() -> None:
+    for at in (0, 5):
+        data = bytearray(two_chunks())
+        second = events(WindowsEvtx(), bytes(data))[1]
+        data[second["byte_offset"] + at] ^= 0x7F
+        found = events(WindowsEvtx(), bytes(data))
+        assert [e["EventRecordID"] for e in found] == ["1", None, "3", "1", "2"]
+        assert "damaged" in found[1]["reject_reason"]
+        assert (found[1]["byte_offset"], found[1]["byte_length"]) == (second["byte_offset"], second["byte_length"])
+
+
+def test_record_that_was_altered_is_told_by_its_chunks_checksum() -> None:
+    data = bytearray(two_chunks())
+    end = 4096 + int.from_bytes(data[4096 + 48 : 4096 + 52], "little")
+    data[4096 + 52 : 4096 + 56] = zlib.crc32(data[4096 + 512 : end]).to_bytes(4, "little")
+    assert not any("pir_note" in (e["extra"] or "") for e in events(WindowsEvtx(), bytes(data)))
+    at = data.index("tool2".encode("utf-16-le"))
+    data[at] ^= 0x01
+    noted = ["checksum" in (e["extra"] or "") for e in events(WindowsEvtx(), bytes(data))]
+    assert noted == [True, True, True, False, False]
+
+
+def test_slack_behind_the_records_is_no_event_and_no_reject() -> None:
+    data = bytearray(two_chunks())
+    data[4096 + 65536 - 400 : 4096 + 65536] = b"\x2a\x2a\x00\x00" + b"old" * 132
+    assert len(events(WindowsEvtx(), bytes(data))) == 5
 
 
 def test_chunk_without_its_mark_is_read_all_the_same() -> None:

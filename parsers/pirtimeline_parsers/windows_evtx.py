@@ -12,6 +12,7 @@ import io
 import json
 import struct
 import warnings
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,10 @@ MAGIC, CHUNK_MAGIC, RECORD_MAGIC = b"ElfFile\x00", b"ElfChnk\x00", b"\x2a\x2a\x0
 FILE_HEADER, CHUNK, CHUNK_HEADER = 4096, 65536, 512
 LEAST, MOST = 28, CHUNK - CHUNK_HEADER
 EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
+
+ALTERED = (
+    "the checksum of its chunk does not match: the log was cut or not closed, or a record in the chunk was altered"
+)
 
 Piece = tuple[int, int, int | None]
 """Where a piece of a chunk begins and ends, and its record's number; None for what is no record."""
@@ -70,16 +75,19 @@ def _structure(start: int, end: int) -> Row:
 
 def _rows(chunk: bytes) -> Iterator[Row]:
     """Read one chunk: its header, its records in their order, and what lies between and behind them."""
-    said = _rendered(chunk)
+    said, altered = _rendered(chunk), _altered(chunk)
     for start, end, number in _pieces(chunk):
         place = {"byte_offset": start, "byte_length": end - start, "line_count": 0}
         if number is None:
-            yield {**place, "parser": STRUCTURE}
+            lost = _lost(chunk, start, end)
+            yield {**place, "parser": "windows_evtx", **lost} if lost else {**place, "parser": STRUCTURE}
             continue
         told = said.get(number)
         event = told.pop(0) if told else None
         found = row(event) if event is not None else _unreadable(number)
         found["timestamp_text"] = found.get("timestamp_text") or _stamp(chunk, start)
+        if event is not None and altered:
+            found["extra"] = _with_note(found.get("extra"), ALTERED)
         yield {**found, **place, "parser": "windows_evtx"}
 
 
@@ -100,6 +108,29 @@ def _pieces(chunk: bytes) -> Iterator[Piece]:
         at = begun = start + size
     if begun < len(chunk):
         yield begun, len(chunk), None
+
+
+def _lost(chunk: bytes, start: int, end: int) -> Row:
+    """Say of what stands among a chunk's records, and is none, that it was one; padding and slack say nothing."""
+    filled = _filled(chunk)
+    known = chunk.startswith(CHUNK_MAGIC) or end < len(chunk)
+    if start < CHUNK_HEADER or start >= filled or not known or not chunk[start : min(end, filled)].strip(b"\x00"):
+        return {}
+    cut = len(chunk) < CHUNK and end == len(chunk)
+    what = "the file ends within an event record" if cut else "a damaged event record: its head or its length is broken"
+    return {"event_kind": "event", "reject_reason": what}
+
+
+def _altered(chunk: bytes) -> bool:
+    """Tell whether a chunk that says what its records add up to (CRC-32) holds others."""
+    if len(chunk) < CHUNK_HEADER or not chunk.startswith(CHUNK_MAGIC):
+        return False
+    (sum_said,) = struct.unpack_from("<I", chunk, 52)
+    return bool(sum_said) and zlib.crc32(chunk[CHUNK_HEADER : _filled(chunk)]) != sum_said
+
+
+def _with_note(extra: str | None, note: str) -> str:
+    return json.dumps({**json.loads(extra or "{}"), "pir_note": note}, ensure_ascii=False, separators=(",", ":"))
 
 
 def _filled(chunk: bytes) -> int:
