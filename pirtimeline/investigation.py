@@ -23,7 +23,7 @@ from pirtimeline.timeline import timeline
 NOTES = "decisions.yaml"
 """What people decided and noted, beside the case's tables."""
 
-KEPT = frozenset({"place", "parts", "part_sha256", "read_as", "timed_as"})
+KEPT = frozenset({"place", "parts", "part_sha256", "read_as", "timed_as", "dated_with", "told"})
 """What a commit mark says of how rows are kept: equal rows may lie in parts of other names, and give equal results."""
 
 

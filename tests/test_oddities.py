@@ -68,6 +68,8 @@ FILES: dict[str, bytes] = {
     "two_writers": two_writers().encode(),
 }
 ODD = {
+    "stepping": lines(600, 630) + lines(60, 90),
+    "late": lines(600, 620) + line(60, "began long ago") + "\n" + lines(620, 640),
     "leap": "2016-12-31T23:59:59Z a\n2016-12-31T23:59:60Z b\n2017-01-01T00:00:00Z c\n",
     "impossible": "2024-02-29 10:00:00 a\n2024-02-30 10:00:00 b\n2024-03-01 25:00:00 c\n2024-03-01 10:00:00 d\n",
     "future": lines(0, 5) + "2031-03-01 10:00:00,001 INFO  [main] org.example.A - later\n",
@@ -150,6 +152,12 @@ CHECKS: dict[str, tuple[str, Callable[[pl.DataFrame], Any], Any]] = {
     "29 February is of a leap year": ("leap_day", lambda e: e["timestamp"].dt.year().to_list(), [2024] * 3),
     "archive's member is of the year of its change": ("auth", lambda e: e["timestamp"].dt.year().to_list(), [2018]),
 }
+
+
+def test_clock_that_was_set_back_is_told_and_a_late_line_is_not(case: Case) -> None:
+    steps = {one["paths"][0].split("/")[0]: one["steps_back"] for one in case.sources if one["steps_back"]}
+    assert [(one["from"][11:19], one["to"][11:19]) for one in steps.pop("stepping")] == [("10:10:29", "10:01:00")]
+    assert steps == {}
 
 
 @pytest.mark.parametrize("what", CHECKS)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -50,6 +51,7 @@ def defects(
             )
     yield from conflicts(settings)
     yield from _assumed(events)
+    yield from _stepped(inputs.sources)
     yield from _findings(inputs)
     yield from _rejects(events, covered)
 
@@ -71,6 +73,22 @@ def _assumed(events: pl.LazyFrame) -> Iterator[Defect]:
         detail = f"{n} events: {words[basis]}"
         title = f"Times of {host or 'an unnamed host'} rest on an assumption"
         yield Defect(kind=basis, title=title, detail=detail, host_name=host, start=first, event_ids=(one,))
+
+
+def _stepped(sources: Iterable[Mapping[str, Any]]) -> Iterator[Defect]:
+    """Tell where the times of a source in order step back and stay there."""
+    for one in sources:
+        for step in one.get("steps_back") or ():
+            was, now = (datetime.fromisoformat(step[key]) for key in ("from", "to"))
+            yield Defect(
+                kind="clock.step",
+                title=f"Times of {one['paths'][0]} step back",
+                detail=f"by {(was - now).total_seconds():.0f} s, and go on from there",
+                host_name=one.get("host_name"),
+                start=now,
+                end=was,
+                event_ids=(step["event_id"],),
+            )
 
 
 def _findings(inputs: Inputs) -> Iterator[Defect]:

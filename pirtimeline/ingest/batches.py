@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pirtimeline.ingest import marks
+from pirtimeline.ingest import backsteps, marks
 from pirtimeline.ingest.finish import Ongoing, finish, turns
 from pirtimeline.ingest.parts import Parts, write_parts
 from pirtimeline.ingest.recover import parse_or_recover
@@ -102,7 +102,8 @@ def mark(
         "service_name": task.plan.service_name,
         "zone": zone,
         "zone_basis": basis,
-        **counted,
+        **{key: value for key, value in counted.items() if key != "falls"},
+        **backsteps.told(task.plan, counted),
         "lines": None if task.plan.encoding == BINARY else counted["lines"],
         "parts": [part["path"] for part in mine],
         "part_sha256": {part["path"]: part["sha256"] for part in mine},

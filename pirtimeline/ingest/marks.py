@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from pirtimeline.ingest import backsteps
 from pirtimeline.parsing.plan import SourcePlan
 from pirtimeline.parsing.told import to_json as turns_json
 from pirtimeline.parsing.turns import Turns
@@ -51,7 +52,7 @@ def tallies(rows: pl.DataFrame) -> dict[str, dict[str, Any]]:
 
     Returns:
         Source id -> `parsers`, `events`, `rejects`, `rejected_bytes`, `first_timestamp`, `last_timestamp`, `lines`,
-        `time_bases` (of the dated events).
+        `time_bases` (of the dated events), `falls` and `steps_back` (see `backsteps`).
     """
     piece = pl.col("continues").is_not_null().alias("piece")
     kinds = rows.group_by("source_id", "parser", "time_basis", piece).agg(
@@ -64,7 +65,12 @@ def tallies(rows: pl.DataFrame) -> dict[str, dict[str, Any]]:
     ordered = kinds.with_columns(pl.col("time_basis").cast(pl.String)).sort(
         "source_id", "parser", "time_basis", "piece"
     )
-    return {str(key): _tally([*rows]) for key, rows in groupby(ordered.iter_rows(), key=itemgetter(0))}
+    fallen = backsteps.falls(rows)
+    none = {"falls": 0, "steps_back": []}
+    return {
+        str(key): {**_tally([*mine]), **fallen.get(str(key), none)}
+        for key, mine in groupby(ordered.iter_rows(), key=itemgetter(0))
+    }
 
 
 def _tally(kinds: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
@@ -96,7 +102,9 @@ def added(one: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
     lasts = [stamp for stamp in (one["last_timestamp"], more["last_timestamp"]) if stamp]
     return {
         **{key: _summed(one[key], more[key]) for key in ("parsers", "time_bases")},
-        **{key: one[key] + more[key] for key in ("events", "rejects", "rejected_bytes", "lines")},
+        **{
+            key: one[key] + more[key] for key in ("events", "rejects", "rejected_bytes", "lines", "falls", "steps_back")
+        },
         "first_timestamp": min(firsts, default=None),
         "last_timestamp": max(lasts, default=None),
     }
@@ -111,6 +119,8 @@ NOTHING: Mapping[str, Any] = {
     "first_timestamp": None,
     "last_timestamp": None,
     "time_bases": {},
+    "falls": 0,
+    "steps_back": [],
 }
 """The tallies of no rows."""
 

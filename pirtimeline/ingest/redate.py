@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from pirtimeline.ingest import marks
+from pirtimeline.ingest import backsteps, marks
 from pirtimeline.ingest.batches import Task
 from pirtimeline.ingest.finish import join_objects
 from pirtimeline.ingest.streams import ALONE, Beside, anchored
@@ -272,4 +272,5 @@ def _mark(
         return told
     zone, basis = marks.zone_of(task.plan, counted["time_bases"])
     dated = {key: counted[key] for key in ("first_timestamp", "last_timestamp", "time_bases")}
+    dated |= backsteps.told(task.plan, counted)
     return {**told, **dated, "zone": zone, "zone_basis": basis, "timed_as": marks.timed_as(task.plan)}

@@ -34,7 +34,8 @@ def runs_of(case: Path, told: Mapping[str, Any], task: Task, installed: Installe
     for name, parts in groupby(sorted(told["parts"], key=run_of), key=run_of):
         mine = tuple(parts)
         rows = _rows(case, mine)
-        turns = clock.summarise(told_again(rows.filter(pl.col("continues").is_null()), task, installed))
+        said = told_again(rows.filter(pl.col("continues").is_null()), task, installed)
+        turns = clock.summarise(said, descending=task.plan.rule.descending)
         found.append(Run(name, int(name.rsplit("-", 1)[1]), mine, turns))
     return found
 

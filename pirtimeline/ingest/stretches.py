@@ -22,8 +22,9 @@ from pirtimeline.ingest.recover import parse_or_recover
 from pirtimeline.ingest.resettle import Run, runs_of, settled_again
 from pirtimeline.ingest.selecting import Selected
 from pirtimeline.ingest.streams import EARLY, settled_alike
+from pirtimeline.parsing import clock
 from pirtimeline.parsing.splitting import Block, blocks
-from pirtimeline.parsing.turns import Turns, join, join_all
+from pirtimeline.parsing.turns import Turns, join_all
 
 CHUNK = 4 << 20
 
@@ -81,7 +82,7 @@ def build_stretches(case: Path, selected: Selected, stream: Seekable, hands: Han
     sha256 = hashed.whole(size) if hashed else task.told["sha256"]
     told = mark(task, counted, sorted(parts, key=lambda part: str(part["path"])), sha256=sha256)
     early = None if settled_alike(heard, task.plan) else EARLY
-    told |= marks.told(task.plan, join_all(heard)) | {"dated_with": early}
+    told |= marks.told(task.plan, join_all(clock.in_time(heard, task.plan.rule))) | {"dated_with": early}
     if before is None and not left:
         return told
     return told | {"lines": None, "skipped": [[begin, end - begin] for begin, end in left]}
@@ -185,7 +186,7 @@ def _settled(task: Task, pieces: Iterable[_Piece], heard: list[Turns], lead: Lea
         past, told = ongoing.past, following.turns if following else None
         if piece.table is None:
             yield _Placed(piece, past, told, None)
-            ongoing = Ongoing(past=join(past, piece.turns), observed=ongoing.observed)
+            ongoing = Ongoing(past=clock.extended(past, piece.turns, task.plan.rule), observed=ongoing.observed)
             continue
         rows, ongoing = finish(piece.table, task.plan, ongoing, offset=piece.offset, told=piece.turns, following=told)
         if at is not None and piece.offset != at:
