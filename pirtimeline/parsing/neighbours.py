@@ -138,14 +138,22 @@ def _of_folder(clue: Clue, met: Sequence[_Meeting], sight: Sight) -> Inference |
     return inference(agreed, "folder", text, [met[0].there, f"{clue.source_id}:{met[0].here}"])
 
 
-def _ends(sight: Sight, sources: Sequence[str]) -> dict[bool, dict[int, list[tuple[int, str]]]]:
-    """List by offset the first (and the last) instant of each source that shows it, with the event, in order."""
-    known = pl.col("offset").is_not_null() & pl.col("instant").is_not_null() & pl.col("source_id").is_in(sources)
-    ordered = sight.rows.filter(known).sort("instant", "byte_offset")
-    groups = ordered.group_by("source_id", "offset", maintain_order=True)
-    found: dict[bool, dict[int, list[tuple[int, str]]]] = {False: {}, True: {}}
+def ends_of(rows: pl.DataFrame) -> dict[str, list[tuple[bool, int, int, int]]]:
+    """Give the first and the last instant of each source under each offset, all sources in one pass; see `Sight`."""
+    known = rows.filter(pl.col("offset").is_not_null() & pl.col("instant").is_not_null())
+    groups = known.sort("instant", "byte_offset").group_by("source_id", "offset", maintain_order=True)
+    found: dict[str, list[tuple[bool, int, int, int]]] = {}
     for last, ends in ((False, groups.first()), (True, groups.last())):
         for source_id, offset, instant, at in ends.select("source_id", "offset", "instant", "byte_offset").iter_rows():
+            found.setdefault(source_id, []).append((last, offset, instant, at))
+    return found
+
+
+def _ends(sight: Sight, sources: Sequence[str]) -> dict[bool, dict[int, list[tuple[int, str]]]]:
+    """List by offset the first (and the last) instant of each source that shows it, with the event, in order."""
+    found: dict[bool, dict[int, list[tuple[int, str]]]] = {False: {}, True: {}}
+    for source_id in sources:
+        for last, offset, instant, at in sight.ends.get(source_id, ()):
             found[last].setdefault(offset, []).append((instant, f"{source_id}:{at}"))
     return {last: {offset: sorted(one) for offset, one in sorted(ends.items())} for last, ends in found.items()}
 

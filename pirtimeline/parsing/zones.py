@@ -14,7 +14,7 @@ import polars as pl
 
 from pirtimeline.parsing import instants, offsets
 from pirtimeline.parsing.agreement import agree
-from pirtimeline.parsing.neighbours import by_folder, by_host
+from pirtimeline.parsing.neighbours import by_folder, by_host, ends_of
 from pirtimeline.parsing.rule import TimeRule
 from pirtimeline.parsing.sight import Clue, Inference, Sight, fit, inference, name, shown
 from pirtimeline.parsing.turns import SECOND
@@ -53,7 +53,8 @@ def infer(clues: Sequence[Clue], events: pl.DataFrame) -> dict[str, Inference]:
         left = [clue for clue in needy if clue.source_id not in found]
         if not left:
             break
-        sight = Sight(by_id, open_parts, seen, pl.concat(seen.values()), found, left)
+        rows = pl.concat(seen.values())
+        sight = Sight(by_id, open_parts, seen, rows, found, left, ends_of(rows))
         more = _by_request(sight) or by_host(sight) or by_folder(sight)
         if not more:
             break
