@@ -27,7 +27,7 @@ def inspect(evidence: tuple[str, ...], as_json: bool, **options: Any) -> None:
         for row in rows:
             click.echo(json.dumps(row, ensure_ascii=False))
         return
-    columns = ("path", "formats", "host", "zone", "zone_basis", "first", "last", "rejects")
+    columns = ("path", "formats", "host", "zone", "zone_basis", "first", "last", "gaps", "rejects")
     table = pl.DataFrame(
         [{name: _cell(row[name]) for name in columns} for row in rows], schema=dict.fromkeys(columns, pl.String)
     )
@@ -37,6 +37,8 @@ def inspect(evidence: tuple[str, ...], as_json: bool, **options: Any) -> None:
 
 
 def _cell(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(f"{one['from']} {one['seconds']:.0f} s" for one in value)
     if isinstance(value, dict):
         return ", ".join(f"{name} {share:.0%}" for name, share in value.items())
     return "" if value is None else str(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 import polars as pl
@@ -34,23 +34,50 @@ COLUMNS: Mapping[str, pl.DataType] = {
 Piece = tuple[SourcePlan, int, bytes]
 
 
-def clue_events(pieces: Sequence[Piece]) -> pl.DataFrame:
-    """Read pieces of sources for what their events say of time and host.
+def read_pieces(pieces: Sequence[Piece]) -> Iterator[pl.DataFrame]:
+    """Read pieces of sources, those of the same formats together.
 
     Args:
         pieces: plan, offset and bytes of each piece; one from further in begins in the middle of a line.
+
+    Returns:
+        Tables as `blocks.parse_many` gives them, with `source_id`, and offsets that count from the source's first byte.
+    """
+    for group in _groups([_from_line(*piece) for piece in pieces]):
+        yield _read(group)
+
+
+def clue_events(tables: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Tell what events of sources say of time and host.
+
+    Args:
+        tables: what `read_pieces` gave.
 
     Returns:
         A row an event in the order of sources and offsets, with `COLUMNS`. `epoch_us` is an instant (microseconds
         since 1970) that stands inside an event beside the local time of the envelope around it; `local` is that of
         the envelope then.
     """
-    whole = [_from_line(*piece) for piece in pieces]
-    tables = [table for group in _groups(whole) for table in _read(group)]
-    table = pl.concat(tables, how="diagonal_relaxed") if tables else pl.DataFrame(schema=COLUMNS)
+    told = [_of_events(table) for table in tables]
+    table = pl.concat(told, how="diagonal_relaxed") if told else pl.DataFrame(schema=COLUMNS)
     return table.select(_or_null(table, name, dtype) for name, dtype in COLUMNS.items()).sort(
         "source_id", "byte_offset"
     )
+
+
+def _of_events(table: pl.DataFrame) -> pl.DataFrame:
+    events = table.filter(~pl.col("parser").is_in([UNRECOGNISED, STRUCTURE]) & pl.col("_piece_of").is_null())
+    events = events.with_columns(_uptime(events))
+    return _clues(events) if "timestamp_text" in events.columns else events.select("source_id", "byte_offset")
+
+
+def _uptime(table: pl.DataFrame) -> pl.Expr:
+    """Give how long the program of an event had run by then, where the event tells it."""
+    told = [pl.col("jvm_uptime_ms").cast(pl.Float64) / 1000] if "jvm_uptime_ms" in table.columns else []
+    if "message" in table.columns:
+        told.append(pl.col("message").str.extract(starts.UPTIME_SAID).cast(pl.Float64))
+    seconds = pl.coalesce(told) if told else pl.lit(None, pl.Float64)
+    return (seconds * 1_000_000).round().cast(pl.Int64).alias("uptime_us")
 
 
 def _from_line(plan: SourcePlan, offset: int, data: bytes) -> Piece:
@@ -83,10 +110,9 @@ def _alike(plan: SourcePlan) -> str:
     return repr([told[key] for key in ("formats", "encoding", "newline")])
 
 
-def _read(group: Sequence[Piece]) -> Iterator[pl.DataFrame]:
+def _read(group: Sequence[Piece]) -> pl.DataFrame:
     plan = group[0][0]
     table = parse_many([data for _, _, data in group], plan.formats, encoding=plan.encoding, newline=plan.newline)
-    table = table.filter(~pl.col("parser").is_in([UNRECOGNISED, STRUCTURE]) & pl.col("_piece_of").is_null())
     places = pl.DataFrame(
         {
             "_block": pl.Series(range(len(group)), dtype=pl.UInt32),
@@ -94,20 +120,8 @@ def _read(group: Sequence[Piece]) -> Iterator[pl.DataFrame]:
             "_base": pl.Series([offset for _, offset, _ in group], dtype=pl.UInt64),
         }
     )
-    placed = table.join(places, on="_block", how="left", maintain_order="left").with_columns(
-        pl.col("byte_offset") + pl.col("_base")
-    )
-    placed = placed.with_columns(_uptime(placed))
-    yield _clues(placed) if "timestamp_text" in placed.columns else placed.select("source_id", "byte_offset")
-
-
-def _uptime(table: pl.DataFrame) -> pl.Expr:
-    """Give how long the program of an event had run by then, where the event tells it."""
-    told = [pl.col("jvm_uptime_ms").cast(pl.Float64) / 1000] if "jvm_uptime_ms" in table.columns else []
-    if "message" in table.columns:
-        told.append(pl.col("message").str.extract(starts.UPTIME_SAID).cast(pl.Float64))
-    seconds = pl.coalesce(told) if told else pl.lit(None, pl.Float64)
-    return (seconds * 1_000_000).round().cast(pl.Int64).alias("uptime_us")
+    placed = table.join(places, on="_block", how="left", maintain_order="left")
+    return placed.with_columns(pl.col("byte_offset") + pl.col("_base"))
 
 
 def _clues(table: pl.DataFrame) -> pl.DataFrame:

@@ -42,8 +42,8 @@ Found = Mapping[str, Inference]
 class Sight:
     """What is known in a round: the events whose text tells no zone, and all events with the instants known by now.
 
-    `seen` has them by source, `rows` all together; `left` are the sources still without a zone; `ends` are the first and
-    the last instant of each source under each offset: whether it is the last, offset, instant, the event's place.
+    `seen` has them by source, `rows` all together; `left` are the sources still without a zone; `ends` are the first
+    and the last instant of each source under each offset: whether it is the last, offset, instant, the event's place.
     """
 
     clues: Mapping[str, Clue]

@@ -6,7 +6,7 @@ A zone, a year or a host is often known only from another source, so all sources
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -17,7 +17,7 @@ from pirtimeline.errors import FormatError
 from pirtimeline.evidence import Found, Source
 from pirtimeline.parsing import clock, rotation, starts, times, zones
 from pirtimeline.parsing.clock import TimeRule
-from pirtimeline.parsing.clues import clue_events
+from pirtimeline.parsing.clues import clue_events, read_pieces
 from pirtimeline.parsing.detect import detect
 from pirtimeline.parsing.hosts import folder_hosts
 from pirtimeline.parsing.lines import BINARY, UTF8, encoding_of, newline_of
@@ -56,7 +56,11 @@ class Survey:
 
 
 def survey(
-    found: Iterable[Found], installed: Mapping[str, Format | Parser], *, forced: Sequence[tuple[str, str]] = ()
+    found: Iterable[Found],
+    installed: Mapping[str, Format | Parser],
+    *,
+    forced: Sequence[tuple[str, str]] = (),
+    seen: Callable[[pl.DataFrame], pl.DataFrame] = lambda table: table,
 ) -> Survey:
     """Look at every source and settle how each is read.
 
@@ -64,6 +68,7 @@ def survey(
         found: sources with samples, as the evidence gives them.
         installed: formats and parsers by name.
         forced: path glob -> format or parser that the analyst named for it.
+        seen: is handed each table of rows that were read from the sources' beginnings and ends, and gives it back.
 
     Returns:
         The sources, each content once, and plans whose time rules hold what the evidence shows; what the analyst
@@ -78,7 +83,7 @@ def survey(
     plans = {
         source_id: _forced(_plan(one, uses.get(source_id, ())), forced, installed) for source_id, one in looked.items()
     }
-    return Survey(tuple(looked.values()), _inferred(looked, plans))
+    return Survey(tuple(looked.values()), _inferred(looked, plans, seen))
 
 
 def _sampled(
@@ -167,9 +172,12 @@ def _forced(
     return replace(plan, parser="", formats=(known,))
 
 
-def _inferred(looked: Mapping[str, Looked], plans: Mapping[str, SourcePlan]) -> dict[str, SourcePlan]:
+def _inferred(
+    looked: Mapping[str, Looked], plans: Mapping[str, SourcePlan], seen: Callable[[pl.DataFrame], pl.DataFrame]
+) -> dict[str, SourcePlan]:
     """Settle hosts, the order of dates, and zones, which may be known only from another source."""
-    events = clue_events([(plans[key], offset, data) for key, one in looked.items() for offset, data in one.pieces])
+    pieces = [(plans[key], offset, data) for key, one in looked.items() for offset, data in one.pieces]
+    events = clue_events(seen(table) for table in read_pieces(pieces))
     named = _named_hosts(events)
     paths = {key: one.paths[0] for key, one in looked.items()}
     folders = folder_hosts(paths)
