@@ -16,6 +16,7 @@ import polars as pl
 
 from pirtimeline.analysis.conditions import Condition
 from pirtimeline.analysis.facts import Difference, Interval
+from pirtimeline.analysis.statistics import adjusted, drawn_at_least
 from pirtimeline.analysis.templates import counted, grave
 from pirtimeline.signatures.windowed import limits
 
@@ -62,14 +63,12 @@ def _new(row: dict[str, object], bins: tuple[int, int]) -> Difference:
 def _tested(grouped: pl.DataFrame, bins: tuple[int, int]) -> list[Difference]:
     if grouped.is_empty():
         return []
-    from scipy.stats import false_discovery_control, hypergeom
-
     limit = limits("log.rate_change")
     before, now = (grouped[c].to_numpy() for c in ("bins_before", "bins_now"))
     total, active, drawn = sum(bins), before + now, bins[1]
-    more = hypergeom.sf(now - 1, total, active, drawn)
-    fewer = hypergeom.cdf(now, total, active, drawn)
-    q = false_discovery_control(np.clip(np.concatenate([more, fewer]), 0.0, 1.0))
+    more = drawn_at_least(now, total=total, marked=active, drawn=drawn)
+    fewer = drawn_at_least(before, total=total, marked=active, drawn=total - drawn)
+    q = adjusted(np.concatenate([more, fewer]))
     rate = (grouped["now"].to_numpy() / bins[1]) / (grouped["before"].to_numpy() / bins[0])
     told = []
     for index, row in enumerate(grouped.iter_rows(named=True)):

@@ -10,6 +10,7 @@ from itertools import pairwise
 import polars as pl
 
 from pirtimeline.analysis.conditions import Condition, runs
+from pirtimeline.analysis.statistics import median_slope
 from pirtimeline.signatures.windowed import limits
 
 MOST = 400
@@ -135,12 +136,9 @@ def _until_full(part: pl.DataFrame, limit: Mapping[str, float]) -> pl.DataFrame:
 
 def slope(part: pl.DataFrame) -> Trend:
     """Give the Theil-Sen slope of `after` over `timestamp` with its 95 % interval (Sen 1968)."""
-    from scipy.stats import theilslopes
-
     thin = part.gather_every(max(1, -(-part.height // MOST)))
     x = (thin["timestamp"].dt.epoch("us").to_numpy() - thin["timestamp"].dt.epoch("us")[0]) / 1e6
-    result = theilslopes(thin["after"].to_numpy().astype(float), x, 0.95)
-    return Trend(float(result[0]), float(result[2]), float(result[3]), part.height)
+    return Trend(*median_slope(thin["after"].to_numpy().astype(float), x), part.height)
 
 
 def _condition(name: str, rows: pl.DataFrame, host: str, service: str, detail: str) -> Condition:

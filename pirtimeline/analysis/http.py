@@ -10,6 +10,7 @@ import polars as pl
 from pirtimeline.analysis.conditions import Condition, runs
 from pirtimeline.analysis.facts import Interval, Moment
 from pirtimeline.analysis.incident import Incident
+from pirtimeline.analysis.statistics import greater
 from pirtimeline.signatures.windowed import limits
 
 LEAST = 50
@@ -159,10 +160,8 @@ def _slow(later: pl.DataFrame, usual: pl.Series, every: timedelta) -> Iterator[C
 
 
 def _differs(usual: pl.Series, now: pl.Series, p: float) -> bool:
-    from scipy.stats import mannwhitneyu
-
     one, other = (s.sort().gather_every(max(1, len(s) // SAMPLE)).to_numpy() for s in (now, usual))
-    return bool(mannwhitneyu(one, other, alternative="greater", method="asymptotic").pvalue < p)
+    return greater(one.astype(float), other.astype(float)) < p
 
 
 def _traffic(found: Incident) -> Iterator[Condition]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pirtimeline.analysis.facts import Interval
 from pirtimeline.analysis.rates import segments
+from pirtimeline.analysis.statistics import poisson_at_least
 
 SHARE = 0.01
 FACTOR = 5.0
@@ -173,11 +174,8 @@ def worse(failed: NDArray[np.float64], total: NDArray[np.float64], calm: Calm) -
     """
     if calm.failed == 0:
         return np.asarray(failed > 0)
-    from scipy.special import gammainc
-
     expected = 2.0 * calm.share * np.maximum(total, 1.0)
-    tail = np.where(failed > 0, gammainc(np.maximum(failed, 1.0), expected), 1.0)
-    return np.asarray(tail < 0.01)
+    return np.asarray(poisson_at_least(failed, expected) < 0.01)
 
 
 def _touches(bins: pl.DataFrame, group: tuple[int, int], within: Interval, every: timedelta) -> bool:
