@@ -36,7 +36,7 @@ demo: $(READY)
 	@echo "page:   $(DEMO)/timeline.html"
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --dist loadfile
 
 check: lint types floors test docs notebooks wheel
 
@@ -51,7 +51,7 @@ floors: $(READY)
 	$(BIN)/lint-imports
 
 docs: $(READY)
-	$(BIN)/python -m pytest --doctest-modules pirtimeline parsers/pirtimeline_parsers
+	$(BIN)/python -m pytest -n logical --dist loadfile --doctest-modules pirtimeline parsers/pirtimeline_parsers
 	$(BIN)/cog --check $(DOCUMENTS)
 
 notebooks: $(READY)

@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from importlib import import_module
+from typing import NoReturn
 
 import click
 
@@ -88,4 +89,14 @@ def main() -> None:
     except OSError as error:
         click.echo(f"Error: {error.filename or 'the system'}: {(error.strerror or str(error)).lower()}", err=True)
         status = 1
-    sys.exit(status if isinstance(status, int) else 0)
+    _leave(status if isinstance(status, int) else 0)
+
+
+def _leave(status: int) -> NoReturn:
+    """End the process at once: the system takes its memory back a tenth of a second sooner than Python does."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # nobody reads on, or the disk is full
+            status = status or 1
+    os._exit(status)

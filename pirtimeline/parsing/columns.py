@@ -164,7 +164,7 @@ def _column(group: str, one: Format) -> pl.Expr:
     if unit == "pri":
         return _syslog_word(text).alias(name)
     if dtype == pl.String:
-        return (text if name == "message" else pl.when(~text.is_in(["-", ""])).then(text)).alias(name)
+        return (text if name == "message" else pl.when((text != "-") & (text != "")).then(text)).alias(name)
     if name.endswith("_bytes"):
         return _size(text, unit).cast(dtype, strict=False).alias(name)
     if unit:

@@ -25,6 +25,7 @@ REJECT = -1
 STRUCTURE = -2
 """The format of what says nothing: blank lines alone, NUL padding."""
 
+_INDENTED = r"^(?:\s|"
 _SAYS_SOMETHING = r"[^\s\x00\x{FEFF}]"
 
 EVERYTHING = ".*"
@@ -218,12 +219,22 @@ def _refused(text: pl.Series, formats: Sequence[Format], opened: Places, breaks:
     for place, one in enumerate(formats):
         mine = np.flatnonzero((opened == REJECT) & (above == place))
         if mine.size and one.continues != EVERYTHING:
-            refused[mine] = ~text.gather(mine).str.contains(one.continues).to_numpy()
+            refused[mine] = ~_taken(text.gather(mine), one.continues)
     suspects = np.flatnonzero(refused)
     refused[suspects] = text.gather(suspects).str.contains(_SAYS_SOMETHING).to_numpy()
     refused[_bodies(text, np.flatnonzero(refused & (above >= 0)))] = False
     found: npt.NDArray[np.bool_] = refused
     return found
+
+
+def _taken(text: pl.Series, continues: str) -> npt.NDArray[np.bool_]:
+    """Tell which lines an event takes; that most of them are indented is seen without the regex."""
+    if not continues.startswith(_INDENTED):
+        return text.str.contains(continues).to_numpy()
+    taken: npt.NDArray[np.bool_] = (text.str.starts_with("\t") | text.str.starts_with(" ")).to_numpy().copy()
+    others = np.flatnonzero(~taken)
+    taken[others] = text.gather(others).str.contains(continues).to_numpy()
+    return taken
 
 
 def _above(opened: Places, breaks: Offsets) -> Places:
