@@ -123,19 +123,26 @@ def mask_json(value: JSON) -> JSON:
         >>> mask_json({"args": ["--password x"], "password": "y", "n": 3})
         {'args': ['--password (masked)'], 'password': '(masked)', 'n': 3}
     """
+    return _masked(value, {})
+
+
+def _masked(value: JSON, seen: dict[str, str]) -> JSON:
+    """Mask a value; keys and texts that come again are looked at once."""
     if isinstance(value, str):
-        return mask(value)
+        if value not in seen:
+            seen[value] = mask(value)
+        return seen[value]
     if isinstance(value, Mapping):
-        return {mask(key): _mask_member(key, member) for key, member in value.items()}
+        return {str(_masked(key, seen)): _mask_member(key, member, seen) for key, member in value.items()}
     if isinstance(value, Sequence):
-        return [mask_json(member) for member in value]
+        return [_masked(member, seen) for member in value]
     return value
 
 
-def _mask_member(key: str, member: JSON) -> JSON:
+def _mask_member(key: str, member: JSON, seen: dict[str, str]) -> JSON:
     if isinstance(member, str) and key.lower() in _SECRET_NAMES:
         return MASK
-    return mask_json(member)
+    return _masked(member, seen)
 
 
 @cache
