@@ -119,6 +119,19 @@ def test_clock_that_was_set_back_between_two_files_settles_both() -> None:
     assert [f"{one:%H:%M}" for one in found] == ["00:10", "00:50", "01:05", "01:55"]
 
 
+def test_blocks_of_one_file_that_were_settled_as_they_came_are_settled_anew_where_the_whole_says_more() -> None:
+    days = [datetime(2024, 3, day, hour) for day in range(1, 6) for hour in (1, 9, 17)]
+    rule = TimeRule(zone="UTC", zone_basis="zone_declared", mtime=days[-1].replace(tzinfo=UTC))
+    texts = [f"{at:%H:%M:%S}" for at in days]
+    whole = times.read(pl.DataFrame({"timestamp_text": texts}).with_row_index("byte_offset"), "%H:%M:%S")
+    blocks = [whole[place : place + 3] for place in range(0, 15, 3)]
+    heard = [clock.summarise(block) for block in blocks]
+    assert not streams.settled_alike(heard, SourcePlan(source_id="a", path="a.log", rule=rule, inferred=rule))
+    carries = streams.anchored(heard, rule, streams.ALONE)
+    found = [clock.settle(block, rule, carry)[0] for block, carry in zip(blocks, carries, strict=True)]
+    assert pl.concat(found)["timestamp"].dt.replace_time_zone(None).to_list() == days
+
+
 @pytest.mark.parametrize(
     ("shape", "texts", "instants"),
     [

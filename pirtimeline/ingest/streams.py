@@ -24,20 +24,12 @@ EARLY = "blocks"
 _NEAR = 8
 """How many buckets around its stamps a stretch asks for steps back: no fold is longer."""
 
-Stretch = tuple[Turns, TimeRule]
-
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What a source's stream tells beside it: stretches before and behind it, and the bytes before it.
+    """What a source's set says of it: what its first stretch must know, and a digest of what that changes."""
 
-    `kept`: years and days are the source's own to tell; clocks that were set back are the stream's.
-    """
-
-    before: tuple[Stretch, ...] = ()
-    behind: tuple[Stretch, ...] = ()
-    base: int = 0
-    kept: bool = False
+    known: Known | None = None
     digest: str | None = None
 
 
@@ -60,38 +52,20 @@ def settled_alike(heard: Sequence[Turns], plan: SourcePlan) -> bool:
 
 
 def anchored(stretches: Sequence[Turns], rule: TimeRule, beside: Beside, *, bounds: bool = True) -> list[clock.Carry]:
-    """Settle what each stretch of a source must know of the rest of it, and of its stream.
+    """Settle what each stretch of a source must know of the rest of it, and of its set.
 
     Args:
         stretches: what each tells, in the order of the source.
         rule: the source's rule.
-        beside: what its stream tells beside it.
+        beside: what its set says of it.
         bounds: whether to settle what bounds undated rows too.
 
     Returns:
         A carry for each stretch, in the same order.
     """
     mine = clock.in_time(stretches, rule)
-    own = clock.anchor(mine, rule, bounds=bounds)
-    if beside.before or beside.behind:
-        placed = [moved(told, beside.base) for told in mine]
-        every = [*beside.before, *((told, rule) for told in placed), *beside.behind]
-        found = clock.anchor([told for told, _ in every], [one for _, one in every], bounds=bounds)[
-            len(beside.before) :
-        ]
-        own = [
-            clock.Carry(known=_as_own(carry.known, alone.known, beside, number == 0, number == len(mine) - 1))
-            for number, (carry, alone) in enumerate(zip(found, own, strict=False))
-        ]
-    return clock.in_time(own, rule)
-
-
-def _as_own(known: Known | None, own: Known | None, beside: Beside, first: bool, last: bool) -> Known:
-    """Take over what the stream says; undated rows are bounded by rows of their own source."""
-    known, own = known or Known(), own or Known()
-    steps = tuple((key, (count, offset - beside.base)) for key, (count, offset) in known.steps)
-    known = replace(known, steps=steps, before=None if first else known.before, after=None if last else known.after)
-    return replace(known, year=own.year, day=own.day, scattered=own.scattered) if beside.kept else known
+    found = clock.anchor(mine, rule, bounds=bounds) if beside.known is None else clock.carried(mine, beside.known, rule)
+    return clock.in_time(found, rule)
 
 
 def _effect(known: Known | None, told: Turns) -> tuple[object, ...]:
@@ -118,18 +92,24 @@ def of_set(members: Sequence[tuple[SourcePlan, int, Turns]]) -> dict[str, Beside
     """
     bases = [*accumulate((size for _, size, _ in members), initial=0)]
     bases = [base + size * plan.rule.descending for base, (plan, size, _) in zip(bases, members, strict=False)]
-    stretches = [(moved(told, base), plan.rule) for base, (plan, _, told) in zip(bases, members, strict=False)]
+    placed = [moved(told, base) for base, (_, _, told) in zip(bases, members, strict=True)]
+    settled = clock.anchor(placed, [plan.rule for plan, _, _ in members], bounds=False)
     declared = any(plan.rule.year is not None for plan, _, _ in members)
-    known = clock.anchor([told for told, _ in stretches], [rule for _, rule in stretches], bounds=False)
     found = {}
-    for number, (plan, _, told) in enumerate(members):
-        kept = declared or (plan.place is not None and plan.place.kept)
-        own = anchored([told], plan.rule, ALONE, bounds=False)[0].known
-        effect = _effect(_as_own(known[number].known, own, Beside(base=bases[number], kept=kept), True, True), told)
+    for base, carry, (plan, _, told) in zip(bases, settled, members, strict=True):
+        own = clock.anchor([told], plan.rule, bounds=False)[0].known or Known()
+        known = _as_own(carry.known or Known(), base)
+        if declared or (plan.place is not None and plan.place.kept):
+            known = replace(known, year=own.year, day=own.day, scattered=own.scattered)
+        effect = _effect(known, told)
         if effect != _effect(own, told):
-            before, behind = tuple(stretches[:number]), tuple(stretches[number + 1 :])
-            found[plan.source_id] = Beside(before, behind, bases[number], kept, marks.digest(repr(effect)))
+            found[plan.source_id] = Beside(known, marks.digest(repr(effect)))
     return found
+
+
+def _as_own(known: Known, base: int) -> Known:
+    """Count the places of clocks set back from the source's own first byte."""
+    return replace(known, steps=tuple((key, (count, offset - base)) for key, (count, offset) in known.steps))
 
 
 def sets_of(plans: Mapping[str, SourcePlan], committed: Collection[str]) -> list[list[str]]:

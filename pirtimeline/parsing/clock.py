@@ -10,18 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import accumulate
 from typing import TypeVar
 
 import polars as pl
 
-from pirtimeline.parsing import anchors, instants
+from pirtimeline.parsing import anchors, instants, walls
 from pirtimeline.parsing.anchors import Top
-from pirtimeline.parsing.assemble import FIELDS, readings_of_numbers, real_day
+from pirtimeline.parsing.assemble import FIELDS
 from pirtimeline.parsing.offsets import zone
 from pirtimeline.parsing.rule import TimeRule, in_utc, name_date
-from pirtimeline.parsing.turns import DAY, NOTHING, Edge, Turns, forwards, join, shift, summarise, turned
+from pirtimeline.parsing.turns import NOTHING, Edge, Turns, forwards, join, shift, summarise
+from pirtimeline.parsing.walls import Known
 from pirtimeline.schema import LOCAL, STRUCTURE, TIME_BASES, TIME_BASIS, UTC
 
 __all__ = ["REMARKS", "Carry", "Known", "TimeRule", "Turns", "anchor", "name_date", "settle", "summarise", "zone"]
@@ -37,28 +38,7 @@ T = TypeVar("T")
 REMARKS = (IMPOSSIBLE, NO_YEAR, NO_DATE, NO_START, FUTURE, instants.GAP, instants.FOLD)
 """All that the clock ever writes into `_note`, so that a new settling can take the old remarks back."""
 
-_PLACED = ("_offset_s", "_zone_word", "_lacks")
 _KIND_RANK = {"year": "year_inferred", "date": "date_inferred", "start": "date_inferred"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What a block must know of the rest of its source.
-
-    `year` is that of the block's first stamp without one, `day` (since 1970) that of its first without date;
-    `scattered` says that the order of stamps tells nothing of years; `order` how dates of bare numbers are read, if the
-    source as a whole tells, `sure` whether it leaves no other reading; `before` and `after` are the instants
-    (microseconds) of the nearest dated rows around the block.
-    """
-
-    year: int | None = None
-    day: int | None = None
-    scattered: bool = False
-    order: str | None = None
-    sure: bool = False
-    steps: tuple[tuple[tuple[str, int], tuple[int, int]], ...] = ()
-    before: int | None = None
-    after: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +79,30 @@ def anchor(turns: Sequence[Turns], rule: TimeRule | Sequence[TimeRule], *, bound
         for year, day in zip(years, firsts, strict=True)
     ]
     return [Carry(known=one) for one in (_between(turns, known, rules) if bounds else known)]
+
+
+def carried(turns: Sequence[Turns], first: Known, rule: TimeRule) -> list[Carry]:
+    """Give each stretch of a source what follows for it from what its first one must know.
+
+    Args:
+        turns: what each tells, in the order of time.
+        first: what the source's first stretch must know; undated rows are bounded by rows of the source itself.
+        rule: the source's rule.
+
+    Example:
+        >>> carried([NOTHING], Known(year=2024), TimeRule())[0].known.year
+        2024
+    """
+    pasts = accumulate(turns, join, initial=NOTHING)
+    known = [
+        replace(
+            first,
+            year=None if first.year is None else first.year + shift(past, told, "year"),
+            day=None if first.day is None else first.day + shift(past, told, "date"),
+        )
+        for past, told in zip(pasts, turns, strict=False)
+    ]
+    return [Carry(known=one) for one in _between(turns, known, [rule] * len(turns))]
 
 
 def _firsts(
@@ -186,7 +190,7 @@ def _settled_edges(edges: Sequence[Edge], known: Known, rule: TimeRule) -> list[
     ]
     schema = {"byte_offset": pl.Int64(), "timestamp_text": pl.String(), **FIELDS, "_local": pl.Int64()}
     frame = pl.DataFrame(rows, schema=schema).with_columns(pl.from_epoch("_local", "us").cast(LOCAL))
-    placed = _wall(frame, rule, _turned_on(known, edges[0]))
+    placed = walls.completed(frame, rule, _turned_on(known, edges[0]))
     return _timed(placed, rule, known)["timestamp"].dt.epoch("us").to_list()
 
 
@@ -230,7 +234,7 @@ def settle(frame: pl.DataFrame, rule: TimeRule, carry: Carry | None = None) -> t
 
 
 def _settled(frame: pl.DataFrame, rule: TimeRule, known: Known) -> pl.DataFrame:
-    return _finished(_timed(_wall(frame, rule, known), rule, known), known)
+    return _finished(_timed(walls.completed(frame, rule, known), rule, known), known)
 
 
 def extended(past: Turns, told: Turns, rule: TimeRule) -> Turns:
@@ -259,89 +263,6 @@ def in_time(stretches: Sequence[T], rule: TimeRule) -> list[T]:
     return list(reversed(stretches)) if rule.descending else list(stretches)
 
 
-def _wall(frame: pl.DataFrame, rule: TimeRule, known: Known) -> pl.DataFrame:
-    """Complete what the texts lack: add `_wall`, the local time with year and date."""
-    rows = _reordered(frame, known).with_columns(_wall=pl.col("_local"), _inferred=pl.lit(False))
-    kinds = set(frame["_lacks"].drop_nulls().unique()) if frame["_lacks"].null_count() < frame.height else set()
-    for kind in sorted(kinds):
-        mine = (pl.col("_lacks") == kind).fill_null(False)
-        wall, inferred = _completed(kind, mine, rule, known)
-        rows = _at_once(
-            rows,
-            _wall=pl.when(mine).then(wall).otherwise("_wall"),
-            _inferred=pl.when(mine).then(inferred.fill_null(False)).otherwise("_inferred"),
-        )
-    return rows
-
-
-def _at_once(rows: pl.DataFrame, **columns: pl.Expr) -> pl.DataFrame:
-    """Add columns whose expressions share parts, each part computed once: only lazy frames see to that."""
-    return rows.lazy().with_columns(**columns).collect()
-
-
-def _reordered(frame: pl.DataFrame, known: Known) -> pl.DataFrame:
-    """Read dates of bare numbers as the source as a whole does."""
-    if known.order is None or not frame["_ambiguous"].any():
-        return frame
-    days_read = readings_of_numbers(frame["timestamp_text"])[known.order]
-    meant = (pl.lit(days_read) * DAY + pl.col("_local").dt.epoch("us") % DAY).cast(LOCAL)
-    again = pl.col("_ambiguous").fill_null(False) & pl.lit(days_read.is_not_null())
-    return frame.with_columns(
-        _local=pl.when(again).then(meant).otherwise("_local"),
-        _ambiguous=pl.col("_ambiguous") & ~(again & pl.lit(known.sure)),
-    )
-
-
-def _completed(kind: str, mine: pl.Expr, rule: TimeRule, known: Known) -> tuple[pl.Expr, pl.Expr]:
-    """Give the wall time of rows that lack something, and whether it rests on an inference."""
-    at = pl.col("_local").dt.epoch("us")
-    run = pl.when(mine).then(at).forward_fill()
-    if kind == "start":
-        start = None if rule.start is None else in_utc(_start(rule)[0]).replace(tzinfo=None)
-        return pl.lit(start, LOCAL) + pl.duration(microseconds=at), pl.lit(True)
-    if kind == "date":
-        day = pl.lit(known.day, pl.Int64) + turned("date", run)
-        return (day * DAY + at).cast(LOCAL), pl.lit(True)
-    year = _years(rule, known, run)
-    day = real_day(year, pl.col("_local").dt.month().cast(pl.Int64), pl.col("_local").dt.day().cast(pl.Int64))
-    inferred = pl.lit(rule.year_basis == "inferred" or rule.year is None) | (year != (rule.year or 0))
-    return (day * DAY + at % DAY).cast(LOCAL), inferred
-
-
-def _start(rule: TimeRule) -> tuple[datetime, int]:
-    """Give the instant from which seconds count, and on which assumption; what tells no zone is in the source's."""
-    assert rule.start is not None
-    if rule.start.tzinfo is not None:
-        return rule.start, 0
-    row = pl.DataFrame(
-        [{"byte_offset": 0, "_wall": rule.start}],
-        schema={"byte_offset": pl.Int64(), "_wall": LOCAL, **{name: FIELDS[name] for name in _PLACED}},
-    )
-    offset, rank, _ = instants.place(row, rule, {}).row(0)
-    return rule.start - timedelta(seconds=offset), rank
-
-
-def _years(rule: TimeRule, known: Known, run: pl.Expr) -> pl.Expr:
-    """Give the year of each stamp without one."""
-    if not known.scattered:
-        return pl.lit(known.year, pl.Int64) + turned("year", run)
-    if rule.year is not None or rule.bound is None:
-        return pl.lit(rule.year if rule.year is not None else known.year, pl.Int64)
-    return _latest_years(rule)
-
-
-def _latest_years(rule: TimeRule) -> pl.Expr:
-    """Give each stamp by itself the latest year in which it is not behind the bound; a leap year to 29 February."""
-    bound = in_utc(rule.bound).replace(tzinfo=None) + timedelta(days=1)  # type: ignore[arg-type]  # the caller asked
-    stamp = pl.col("_local")
-    month, day = stamp.dt.month().cast(pl.Int64), stamp.dt.day().cast(pl.Int64)
-    tries = []
-    for year in range(bound.year, bound.year - 9, -1):
-        at = real_day(pl.lit(year, pl.Int64), month, day) * DAY + stamp.dt.epoch("us") % DAY
-        tries.append(pl.when(at.cast(LOCAL) <= bound).then(pl.lit(year, pl.Int64)))
-    return pl.coalesce(tries)
-
-
 def _timed(rows: pl.DataFrame, rule: TimeRule, known: Known) -> pl.DataFrame:
     """Add `timestamp`, `_rank` and `_remark` to rows with `_wall`."""
     undated = pl.lit(instants.RANK["undated"], pl.UInt8)
@@ -356,7 +277,7 @@ def _timed(rows: pl.DataFrame, rule: TimeRule, known: Known) -> pl.DataFrame:
         {kind: instants.RANK[basis] for kind, basis in _KIND_RANK.items()}, default=0, return_dtype=pl.UInt8
     )
     ranks = [
-        pl.max_horizontal("rank", pl.when(from_start).then(_start(rule)[1] if rule.start else 0)),
+        pl.max_horizontal("rank", pl.when(from_start).then(walls.begun(rule)[1] if rule.start else 0)),
         pl.when("_inferred").then(weaker).otherwise(0),
         pl.when(pl.col("_ambiguous").fill_null(False)).then(instants.RANK["ambiguous"]).otherwise(0),
     ]

@@ -164,7 +164,9 @@ def _tries(group: Sequence[Member]) -> Iterator[list[Member]]:
     for backwards in (True, False):
         yield sorted(group, key=lambda one: _name_key(one.path, backwards))
     yield sorted(group, key=lambda one: (one.mtime, one.path))
-    yield from (by_time[cut:] + by_time[:cut] for cut in range(len(by_time)))
+    gaps = [_gap(by_time[place - 1], by_time[place]) for place in range(len(by_time))]
+    cut = max(range(len(gaps)), key=lambda place: gaps[place])
+    yield by_time[cut:] + by_time[:cut]
 
 
 def _name_key(path: str, backwards: bool) -> tuple[bool, str, int]:
