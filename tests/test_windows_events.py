@@ -11,11 +11,14 @@ from typing import Any
 
 import polars as pl
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from signatures import evtx_writer
 
-from pirtimeline import signatures, testing
+from pirtimeline import Case, Settings, signatures, testing
+from pirtimeline.cli import cli
+from pirtimeline.ingest import ingest
 from pirtimeline.parsing.plugin import Parser
 from pirtimeline.schema import STRUCTURE
 from pirtimeline_parsers.windows_evtx import WindowsEvtx
@@ -75,6 +78,7 @@ def test_truncated_file_gives_the_records_before_the_cut() -> None:
     found = events(WindowsEvtx(), cut)
     assert [e["event_code"] for e in found] == ["4688"] * 3 + ["4624", None]
     assert found[-1]["reject_reason"] == "the file ends within an event record" and found[-1]["byte_length"] == 30
+    assert found[-1]["timestamp_text"] == "2024-03-04T06:06:07.891011Z"
 
 
 def test_record_whose_head_or_length_is_broken_is_a_reject_between_its_neighbours() -> None:
@@ -235,3 +239,19 @@ def test_each_published_rule_finds_its_own_event_and_no_other(parser: Parser, na
     found = {(s, e.split(":")[0]) for s, e in hits.select("signature_id", "event_id").iter_rows()}
     assert found == {(rule.header.signature_id, rule.header.signature_id) for rule in rules.rules}
     assert len(found) == len(rules.rules) == 42
+
+
+def test_show_renders_a_record_and_gives_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "Security.evtx").write_bytes(two_chunks()[:-100_000] + b"\x2a\x2a")
+    (tmp_path / "cut.evtx").write_bytes(two_chunks()[: 4096 + 600])
+    ingest(tmp_path / "case", Settings(evidence=(str(tmp_path / "Security.evtx"), str(tmp_path / "cut.evtx"))))
+    case = Case(tmp_path / "case")
+    found = case.events().select("event_id", "parser", "event_code").collect()
+    (first, *_) = found.filter(event_code="4688")["event_id"]
+    shown = CliRunner().invoke(cli, ["show", str(case.path), first])
+    assert shown.exit_code == 0 and "  NewProcessName: C:\\tool1.exe\n" in shown.stdout
+    assert "  Odd: x\n" in shown.stdout and "  00000000  2a 2a 00 00" in shown.stdout
+    told = json.loads(CliRunner().invoke(cli, ["show", str(case.path), first, "--json"]).stdout)
+    assert told["fields"]["Channel"] == "Security" and bytes.fromhex(told["hex"]) == case.raw([first])[first]
+    (lost,) = found.filter(parser="unrecognised")["event_id"]
+    assert "ends within an event record" in CliRunner().invoke(cli, ["show", str(case.path), lost]).stdout

@@ -118,7 +118,9 @@ def _lost(chunk: bytes, start: int, end: int) -> Row:
         return {}
     cut = len(chunk) < CHUNK and end == len(chunk)
     what = "the file ends within an event record" if cut else "a damaged event record: its head or its length is broken"
-    return {"event_kind": "event", "reject_reason": what}
+    whole_head = chunk.startswith(RECORD_MAGIC, start) and start + LEAST <= end
+    stamp = _stamp(chunk, start) if whole_head and cut else None
+    return {"event_kind": "event", "reject_reason": what, "timestamp_text": stamp}
 
 
 def _altered(chunk: bytes) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import sys
 from typing import Any
@@ -10,20 +11,35 @@ from typing import Any
 import polars as pl
 
 from pirtimeline.case import Case
+from pirtimeline.parsing.lines import BINARY
 from pirtimeline.reading import Excerpt
+
+DUMPED = 24
+"""Lines of a dump that are shown at either end."""
+
+PLACE = frozenset(
+    ("source_id", "byte_offset", "byte_length", "line", "line_count", "event_id", "parser", "envelope", "continues")
+) | {"timestamp", "local_timestamp", "time_basis", "resolution_us", "observed_timestamp"}
+"""Columns that say where an event stands and when it was, which its head shows."""
 
 FILE_WIDTH = 200
 """How wide a table is drawn that no terminal shows."""
 
 
 def as_text(case: Case, one: Excerpt) -> str:
-    """Show an excerpt: where it stands and when it was, then its lines, marked, among those around it."""
+    """Show an excerpt: where it stands and when it was, then its lines, marked, among those around it.
+
+    Of a binary source: what was read there, and the bytes.
+    """
     row = event_row(case, one.event_id)
     place = f"{one.path}" + (f", line {one.line}" if one.line else "") + f", byte {one.event_id.partition(':')[2]}"
     dated = f"{row['timestamp']:%Y-%m-%d %H:%M:%S.%f} UTC ({row['time_basis']})" if row["timestamp"] else "undated"
     head = f"{one.event_id}  {place}\n{dated}  parser {row['parser']}" + (
         f" in {row['envelope']}" if row["envelope"] else ""
     )
+    if one.encoding == BINARY:
+        told = [f"  {name}: {value}" for name, value in said(case, one.event_id).items()]
+        return "\n".join([head, *map(_printable, told), "bytes", *dumped(one.data)]) + "\n"
     around = [one.decoded(one.before), one.text, one.decoded(one.after)]
     before = around[0].split("\n")[1:] if around[0].count("\n") else []
     after = around[2].split("\n")[:-1]
@@ -50,7 +66,35 @@ def as_object(case: Case, one: Excerpt) -> dict[str, Any]:
         "before": one.decoded(one.before),
         "after": one.decoded(one.after),
     }
+    if one.encoding == BINARY:
+        text = ("text", "before", "after")
+        rendered = {"fields": said(case, one.event_id), "hex": one.data.hex()}
+        return {key: value for key, value in told.items() if key not in text} | rendered
     return told | ({"hex": one.data.hex()} if "�" in one.text else {})
+
+
+def said(case: Case, event_id: str) -> dict[str, Any]:
+    """Give what an event says: its columns, the parser's own and what is in `extra`, without its place and time."""
+    parser = event_row(case, event_id)["parser"]
+    row = case.rows(parser).filter(pl.col("event_id") == event_id).head(1).collect().row(0, named=True)
+    extra: dict[str, Any] = json.loads(row.pop("extra") or "{}")
+    return {name: value for name, value in row.items() if value is not None and name not in PLACE} | extra
+
+
+def dumped(data: bytes) -> list[str]:
+    """Write bytes as a dump in hexadecimal, sixteen a line, with what of them is ASCII; the middle of many is left out.
+
+    Example:
+        >>> dumped(bytes([42, 97, 0]))
+        ['  00000000  2a 61 00                                         |*a.|']
+    """
+    lines = [
+        f"  {at:08x}  {data[at : at + 16].hex(' '):47}  "
+        f"|{''.join(chr(byte) if 32 <= byte < 127 else '.' for byte in data[at : at + 16])}|"
+        for at in range(0, len(data), 16)
+    ]
+    left = len(lines) - 2 * DUMPED
+    return lines if left <= 1 else [*lines[:DUMPED], f"  ... {left} lines, which --raw shows", *lines[-DUMPED:]]
 
 
 def event_row(case: Case, event_id: str) -> dict[str, Any]:

@@ -164,13 +164,21 @@ def _parsed(plan: SourcePlan, data: bytes, installed: Installed) -> Iterator[Fin
     ongoing = Ongoing()
     ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 10)
     for table in parser.read(BytesIO(data)):
-        placed = table.with_columns(
+        placed = _refused(table).with_columns(
             _records(table) if plan.encoding == BINARY else _lines(table, ends, data, ongoing.lines)
         )
         placed = placed.with_columns(_piece_of=pl.lit(None, pl.Int64), _block=pl.lit(0, pl.UInt32))
         placed = timed(placed, parser.time) if "timestamp_text" in placed.columns else placed
         rows, ongoing = finish(placed, plan, ongoing, offset=0)
         yield rows, {plan.source_id: ongoing.past}
+
+
+def _refused(table: pl.DataFrame) -> pl.DataFrame:
+    """Make rejects of what a parser gives with a reason why it cannot read it."""
+    if "reject_reason" not in table.columns:
+        return table
+    refused = pl.col("reject_reason").is_not_null()
+    return table.with_columns(parser=pl.when(refused).then(pl.lit(UNRECOGNISED)).otherwise("parser"))
 
 
 def _records(table: pl.DataFrame) -> list[pl.Series]:
