@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from pirtimeline.parsing import generic, inside, structures
+from pirtimeline.parsing.elements import is_document
 from pirtimeline.parsing.framing import EVERYTHING
 from pirtimeline.parsing.levelled import levelled
 from pirtimeline.parsing.matching import Matches, bounds, choose, matches
@@ -40,18 +41,47 @@ def detect(
     samples = samples.with_columns(claimed=pl.lit(False))
     found = matches(samples["text"], outer)
     places = bounds(samples["source_id"])
+    _leave_documents(samples, found, outer, places)
     chosen = {
         source_id: choose(found[begin:end], outer, paths.get(source_id, ""))
         for source_id, (begin, end) in places.items()
     }
     claimed = _claimed(samples, found, outer, chosen, places)
-    composed = inside.of_composed(samples, _made(samples.with_columns(claimed=claimed)), formats)
+    made = _made(samples.with_columns(claimed=claimed))
+    for source_id, ones in made.items():
+        if any(one.kind == "json" and inside.is_document(one) for one in ones):
+            lines = samples.filter(pl.col("source_id") == source_id)
+            made[source_id] = tuple(_named_elements(lines, one, outer) for one in ones)
+    composed = inside.of_composed(samples, made, formats)
     inner = inside.of_named(samples["text"], found, outer, chosen, places, formats)
     return {
         source_id: tuple(FormatUse(outer[place], inner.get((source_id, place), ())) for place in ones)
         + tuple(in_zone(use, [outer[place] for place in ones]) for use in composed.get(source_id, ()))
         for source_id, ones in chosen.items()
     }
+
+
+def _leave_documents(
+    samples: pl.DataFrame, found: Matches, formats: Sequence[Format], places: Mapping[str, tuple[int, int]]
+) -> None:
+    """Let no format of JSON lines open the lines of a document, whose events are elements of a list."""
+    mine = [place for place, one in enumerate(formats) if one.kind == "json"]
+    for begin, end in places.values():
+        if found[begin:end, mine].any():
+            first = next((line for line in samples["text"][begin : min(begin + 20, end)] if line.strip()), "")
+            if is_document(first):
+                found[begin:end, mine] = False
+
+
+def _named_elements(lines: pl.DataFrame, one: Format, formats: Sequence[Format]) -> Format:
+    """Give a document's elements to the named format that reads most of them."""
+    texts = inside.elements_of(lines, one)["text"].str.replace_all(r"\s+", " ")
+    named = [each for each in formats if each.kind == "json" and not each.inner]
+    counts = matches(texts, named).sum(axis=0)
+    if not len(texts) or not named or counts.max() < inside.MOST * len(texts):
+        return one
+    best = named[int(counts.argmax())]
+    return replace(best, options=one.options, patterns=(), starts="", generic=True, samples=())
 
 
 def in_zone(use: FormatUse, beside: Sequence[Format]) -> FormatUse:

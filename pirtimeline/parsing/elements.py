@@ -76,13 +76,21 @@ def element_depth(head: bytes) -> int:
     arrays = opening.group().count("[") if opening else 0
     if arrays:
         return arrays
-    wrapper = re.match(
-        rf'\{{\s*(?:{_SCALAR}\s*,\s*){{0,8}}"(?:{_LISTS})"\s*:\s*(?:\{{\s*(?:{_SCALAR}\s*,\s*){{0,4}}"hits"\s*:\s*)?\[\s*\{{',
-        text,
-    )
+    wrapper = re.match(_WRAPPER + r"\{", text)
     if not wrapper:
         return 0
-    return 3 if re.search(r'"\s*:\s*\{[^\[]*\[\s*\{$', wrapper.group()) else 2
+    return 3 if wrapper["nested"] else 2
+
+
+def is_document(line: str) -> bool:
+    """Tell whether a source that begins with this line is one document: an array, or an object with a list of objects.
+
+    Example:
+        >>> [is_document(line) for line in ('{"Records":[', '[{"a":1},', '{"a":1}', '{"page":{},"items":[{"a":1}]}')]
+        [True, True, False, True]
+    """
+    text = line.lstrip("\ufeff \t\r\n\x1e")
+    return re.match(rf"\[\s*(?:\{{|$)|{_WRAPPER}(?:\{{|$)", text) is not None
 
 
 _STRING = r'"(?:[^"\\]|\\.)*"'
@@ -90,6 +98,10 @@ _SCALAR = rf'{_STRING}\s*:\s*(?:{_STRING}|[^\s"\[\]{{}},]+|\{{[^\[\]{{}}]*\}}|\[
 _LISTS = (
     "Records|records|events|Events|logEvents|value|values|items|entries|logs|data|results|rows|hits|incidents"
     "|log_entries|alerts|messages"
+)
+_WRAPPER = (
+    rf'\{{\s*(?:{_SCALAR}\s*,\s*){{0,8}}"(?:{_LISTS})"\s*:\s*'
+    rf'(?P<nested>\{{\s*(?:{_SCALAR}\s*,\s*){{0,4}}"hits"\s*:\s*)?\[\s*'
 )
 
 

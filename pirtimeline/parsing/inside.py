@@ -102,14 +102,15 @@ def _within(one: Format, inner: tuple[FormatUse, ...]) -> FormatUse:
 def _promising(lines: pl.DataFrame, made: Mapping[str, Sequence[Format]]) -> pl.DataFrame:
     """Keep the sources many of whose lines seem to hold another line: a second stamp, an object behind a text."""
     head = pl.col("text").str.head(1000)
-    document = [key for key, ones in made.items() if any(_is_document(one) for one in ones)]
+    document = [key for key, ones in made.items() if any(is_document(one) for one in ones)]
     likely = (head.str.count_matches(_STAMP) > 1) | pl.col("text").str.contains(r"[^\s\[,{]\s*[\[,\"]*" + _RECORD)
     told = lines.filter(pl.col("source_id").is_in([*made])).select("source_id", "text")
     many = likely.mean().over("source_id") >= 0.3
     return told.filter(many | pl.col("source_id").is_in(document))
 
 
-def _is_document(one: Format) -> bool:
+def is_document(one: Format) -> bool:
+    """Tell whether a format reads a document as a whole."""
     return one.options.get("framing") == structures.ELEMENTS
 
 
@@ -118,7 +119,7 @@ def _alike(asked: pl.DataFrame, made: Mapping[str, Sequence[Format]]) -> list[tu
     found: dict[str, tuple[Format, dict[str, str]]] = {}
     for source_id in asked["source_id"].unique(maintain_order=True):
         for place, one in enumerate(made[source_id]):
-            alone = source_id if _is_document(one) else ""
+            alone = source_id if is_document(one) else ""
             found.setdefault(alone + repr(one), (one, {}))[1][source_id] = f"{source_id}{_BETWEEN}{place}"
     return [*found.values()]
 
@@ -126,7 +127,7 @@ def _alike(asked: pl.DataFrame, made: Mapping[str, Sequence[Format]]) -> list[tu
 def _messages(asked: pl.DataFrame, one: Format, keys: Mapping[str, str]) -> Iterator[pl.DataFrame]:
     """Read lines of sources by one format: `source_id` (its key), `text`, `process`, whether a level stands before."""
     lines = asked.filter(pl.col("source_id").is_in([*keys]))
-    lines = _elements(lines, one) if _is_document(one) else lines.filter(structured.opens(pl.col("text"), one))
+    lines = elements_of(lines, one) if is_document(one) else lines.filter(structured.opens(pl.col("text"), one))
     if not lines.height:
         return
     table = columns.extract(lines["text"], one) if one.kind == "lines" else structured.read(lines["text"], one)
@@ -143,7 +144,7 @@ def _messages(asked: pl.DataFrame, one: Format, keys: Mapping[str, str]) -> Iter
     ).drop_nulls("text")
 
 
-def _elements(lines: pl.DataFrame, one: Format) -> pl.DataFrame:
+def elements_of(lines: pl.DataFrame, one: Format) -> pl.DataFrame:
     """Give the elements of a document whose first lines are known."""
     data = "\n".join(lines["text"].to_list()).encode()
     found = structures.elements(data, one)

@@ -93,7 +93,7 @@ OF_DAY = r"^\d\d?[:.]\d\d(?:[:.]\d\d(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?(?:Z|[+-]\d\d
 HALF = "half"
 """The hint under which a day alone or a time of day alone is taken for a time too."""
 
-_EPOCHS = ("epoch_s", "epoch_ms", "epoch_us", "epoch_ns")
+_EPOCHS = ("epoch_s", "epoch_ms", "epoch_us", "epoch_ns", "filetime", "webkit", "cocoa")
 
 
 def _time(hint: str) -> Reading:
@@ -119,13 +119,19 @@ def magnitude(text: pl.Expr) -> pl.Expr:
     """Name the unit of an epoch by how many digits it has before the point: 9 to 11 are seconds (1973 to 5138).
 
     Example:
-        >>> times = pl.DataFrame({"t": ["1700758468.38", "1700758468384", "1.7e9"]})
+        >>> times = pl.DataFrame({"t": ["1700758468.38", "1700758468384", "1.7e9", "133581763841234567"]})
         >>> times.select(magnitude(pl.col("t"))).to_series().to_list()
-        ['epoch_s', 'epoch_ms', 'epoch_s']
+        ['epoch_s', 'epoch_ms', 'epoch_s', 'filetime']
     """
     size = text.cast(pl.Float64, strict=False).abs()
     return (
-        pl.when(size < 1e11)
+        pl.when(
+            size.is_between(1.16e17, 1.6e17)
+        )  # 1968 to 2107 by Windows' clock; nanoseconds would be of 1973 to 1975
+        .then(pl.lit("filetime"))
+        .when(size.is_between(1.16e16, 1.6e16))  # Chromium's, in microseconds
+        .then(pl.lit("webkit"))
+        .when(size < 1e11)
         .then(pl.lit("epoch_s"))
         .when(size < 1e14)
         .then(pl.lit("epoch_ms"))
