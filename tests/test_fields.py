@@ -7,7 +7,23 @@ from pirtimeline.parsing.plugin import Format
 from pirtimeline.parsing.values import reading
 from pirtimeline.schema import ENGINE_COLUMNS, EVENT_COLUMNS
 
-HINTS = {"", "?", "maybe", "ns", "us", "ms", "s", "w3c", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns"}
+HINTS = {
+    "",
+    "?",
+    "maybe",
+    "ns",
+    "us",
+    "ms",
+    "s",
+    "w3c",
+    "epoch_s",
+    "epoch_ms",
+    "epoch_us",
+    "epoch_ns",
+    "filetime",
+    "webkit",
+    "cocoa",
+}
 HINTS |= {"syslog", "otel", "python", "logback", "windows", "suricata", "wazuh", "cef"}
 
 
