@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pirtimeline.parsing import columns, framing, shapes
+from pirtimeline.parsing.blocks import parse_many
 from pirtimeline.parsing.generic import synthesise
+from pirtimeline.parsing.plan import FormatUse
 from pirtimeline.parsing.plugin import Format
 from pirtimeline.schema import ENGINE_COLUMNS, EVENT_COLUMNS
 
@@ -284,6 +286,11 @@ def ticket(draw: st.DrawFn) -> tuple[list[str], list[str]]:
 def test_a_quoted_log_opens_no_event(files: list[tuple[list[str], list[str]]]) -> None:
     for (lines, events), formats in zip(files, together([lines for lines, _ in files]), strict=True):
         assert opened(lines, formats) == events
+        data = "".join(line + "\n" for line in lines).encode()
+        table = parse_many([data], [FormatUse(one) for one in formats])
+        assert table["byte_length"].sum() == len(data)
+        assert table["byte_offset"].to_list() == [data.index(event.encode() + b"\n") for event in events]
+        assert table["_local"].null_count() == 0 and table["_local"].is_sorted()
 
 
 def test_a_thread_dump_and_a_diff_belong_to_their_event() -> None:

@@ -13,7 +13,7 @@ from pirtimeline import evidence
 from pirtimeline.ingest import marks
 from pirtimeline.ingest.advice import advice
 from pirtimeline.ingest.declare import check, declare
-from pirtimeline.ingest.recover import TOO_MANY, parse_or_recover
+from pirtimeline.ingest.recover import parse_or_recover
 from pirtimeline.ingest.sighting import dated, kept
 from pirtimeline.parsing.plan import SourcePlan
 from pirtimeline.parsing.plugin import Format, Parser
@@ -25,6 +25,9 @@ from pirtimeline.settings import Settings
 
 EXAMPLES = 3
 """Rejects, and gaps, that are shown of a source."""
+
+_WORTH_A_LOOK = 0.05
+"""Share of a source's bytes as rejects from which it is read again, with formats looked for in these."""
 
 _QUIET = timedelta(minutes=1)
 _STEPS, _SHARE = 20, 0.1
@@ -78,7 +81,7 @@ def _recovered(
     """Put the rows of all sources together; where no format reads most of one, it is read again as ingest would."""
     rows = pl.concat(tables, how="diagonal_relaxed") if tables else kept(pl.DataFrame())
     size = pl.col("byte_length").cast(pl.Int64)
-    refused = size.filter(pl.col("parser") == UNRECOGNISED).sum() > TOO_MANY * size.sum()
+    refused = size.filter(pl.col("parser") == UNRECOGNISED).sum() > _WORTH_A_LOOK * size.sum()
     worse = set(rows.group_by("source_id").agg(refused.alias("worse")).filter("worse")["source_id"])
     worse |= {key for key, plan in plans.items() if not plan.formats and not plan.parser}
     again = [
