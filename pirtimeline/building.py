@@ -69,9 +69,12 @@ def build(
     limits: evidence.Limits | None = None,
     progress: Progress | None = None,
     only_near: timedelta | None = None,
+    scheduler: str | None = None,
 ) -> Built:
     """Bring a case up to its evidence, analyse it, and draft its report; see `ingest` for the arguments and errors."""
-    outcome = ingest(case, settings, workers=workers, limits=limits, progress=progress, only_near=only_near)
+    outcome = ingest(
+        case, settings, workers=workers, limits=limits, progress=progress, only_near=only_near, scheduler=scheduler
+    )
     opened = Case(case)
     found = investigate(opened)
     drafted = draft(opened)

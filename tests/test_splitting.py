@@ -72,3 +72,11 @@ def test_an_event_over_a_mebibyte_is_cut_into_pieces_with_their_own_text() -> No
     assert "".join(pieces["message"].to_list()) in body
     assert table["byte_length"].sum() == len(data)
     assert table["line_count"].sum() == data.count(b"\n")
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_what_follows_the_last_event_of_a_source_is_not_cut_off() -> None:
+    text = b"".join(b"%d event\n" % n for n in range(100)) + b"999 last\n" + b" more\n" * 30
+    found = [*splitting.blocks(io.BytesIO(text), plan())]
+    assert b"".join(block.data for block in found) == text
+    assert not any(block.within for block in found)

@@ -63,7 +63,7 @@ def ingest(evidence: tuple[str, ...], case: Path, **options: Any) -> int:
 
 
 def _run(options: dict[str, Any]) -> dict[str, Any]:
-    return {"workers": options["workers"], "limits": _limits(options)}
+    return {"workers": options["workers"], "limits": _limits(options), "scheduler": options["scheduler"]}
 
 
 def _limits(options: dict[str, Any]) -> Any:

@@ -148,6 +148,11 @@ _RUN = (
     ),
     click.option("--workers", type=click.IntRange(1), metavar="N", help="Blocks read at a time; all cores by default."),
     click.option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Read on the workers of a Dask cluster, which see evidence and case at the same paths: tcp://host:8786.",
+    ),
+    click.option(
         "--max-rejects",
         type=click.FloatRange(0, 1),
         default=0.05,

@@ -77,7 +77,7 @@ def build_small(
     told = {key: one for _, mine in read for key, one in mine.items()}
     rows = pl.concat([rows for rows, _ in read], how="diagonal_relaxed").sort("source_id", "byte_offset")
     first = batch[0].plan.source_id
-    parts = write_parts(case, rows, f"{first}-{0:014d}", _stamp(batch), installed)
+    parts = write_parts(case, rows, f"{first}-{0:014d}", stamp_of(batch), installed)
     counted = marks.tallies(rows)
     hashes = [hashlib.sha256(data).hexdigest() for data in contents]
     return [
@@ -226,7 +226,7 @@ def _written(
         for _, run in groupby(settled, key=lambda one: one[0] // PART):
             parts = None
             for offset, _, rows in run:
-                parts = parts or Parts(case, f"{task.plan.source_id}-{offset:014d}", _stamp([task]), installed)
+                parts = parts or Parts(case, f"{task.plan.source_id}-{offset:014d}", stamp_of([task]), installed)
                 counted = marks.added(counted, marks.tallies(rows).get(task.plan.source_id, marks.NOTHING))
                 adding.append(writer.submit(parts.add, rows))
                 if len(adding) > 1:
@@ -279,7 +279,7 @@ def _in_order(
         yield block, table.result()
 
 
-def _stamp(batch: Sequence[Task]) -> str:
+def stamp_of(batch: Sequence[Task]) -> str:
     """Give eight hex digits for the plans that rows were written by, so that new parts lie beside the old ones."""
     return marks.digest([[task.plan.source_id, marks.read_as(task.plan), marks.timed_as(task.plan)] for task in batch])[
         :8

@@ -200,6 +200,7 @@ def told_again(rows: pl.DataFrame, task: Task, installed: Installed) -> pl.DataF
     tables = []
     for (parser,), table in rows.partition_by("parser", as_dict=True, maintain_order=True).items():
         tables.append(times.read(table, _times(known.get(str(parser)))))
+    tables = tables or [times.read(rows, ["auto"])]  # a run within one long event
     table = pl.concat(tables, how="diagonal").sort("byte_offset")
     stays = (pl.col("time_basis") == "explicit") | (pl.col("_local").is_null() & pl.col("timestamp").is_not_null())
     wall, instant = pl.col("local_timestamp"), pl.col("timestamp").dt.replace_time_zone(None)

@@ -15,6 +15,7 @@ from pirtimeline import evidence, store
 from pirtimeline.errors import CaseError, SourceError
 from pirtimeline.ingest import marks, streams
 from pirtimeline.ingest.batches import Task, batches, build_large, build_small
+from pirtimeline.ingest.cluster import Shared, read_on
 from pirtimeline.ingest.declare import check, declare
 from pirtimeline.ingest.entering import Near
 from pirtimeline.ingest.growing import Chain, Grown, chains, inherited, require_unchanged, tail_hash
@@ -80,6 +81,7 @@ def ingest(
     limits: evidence.Limits | None = None,
     progress: Progress | None = None,
     only_near: timedelta | None = None,
+    scheduler: str | None = None,
 ) -> Outcome:
     """Bring a case up to its evidence and to what is declared.
 
@@ -91,6 +93,8 @@ def ingest(
         progress: told how far the run is, as sources are read on and done.
         only_near: read of large plain sources in the order of time what lies in the window and so long before it, and
             their first MiB; a later run with a wider span or without one reads the rest.
+        scheduler: address of a Dask scheduler whose workers read the evidence and write the case, both at the same
+            paths as here.
 
     Raises:
         SourceError: the evidence cannot be read or holds nothing.
@@ -106,7 +110,7 @@ def ingest(
         held = chains(store.read_sources(path), evidence.ordered(before.evidence))
         work = _prepared(path, settings, installed, limits or evidence.Limits(), held)
         near = near_of(settings, only_near)
-        changed = _build(path, work, installed, workers or os.cpu_count() or 1, progress, near)
+        changed = _build(path, work, installed, workers or os.cpu_count() or 1, progress, near, scheduler)
         _complete_custody(path)
         changed |= store.write_bytes(path / "case.toml", write_settings(settings))
     if changed:
@@ -238,7 +242,13 @@ def _kept_plans(case: Path, found: set[str], installed: Installed) -> dict[str, 
 
 
 def _build(
-    case: Path, work: _Work, installed: Installed, workers: int, progress: Progress | None, near: Near | None
+    case: Path,
+    work: _Work,
+    installed: Installed,
+    workers: int,
+    progress: Progress | None,
+    near: Near | None,
+    scheduler: str | None,
 ) -> bool:
     """Read what is not committed, date anew what is dated otherwise now; tell whether anything changed."""
     changed = _drop_outdated(case, work)
@@ -253,10 +263,20 @@ def _build(
     telling = Telling(progress, sources=len(sizes), size=sum(sizes))
     with ThreadPoolExecutor(workers) as pool:
         stretches = (_stretches(case, one, installed, pool, workers, telling) for one in partly)
-        for done in chain(stretches, _read(case, todo, work.settings, installed, pool, workers, telling)):
+        if scheduler is None:
+            batches_read = _read(case, todo, work.settings, installed, pool, workers, telling)
+        else:
+            batches_read = (_all_told(done, telling) for done in read_on(scheduler, todo, _shared(case, work.settings)))
+        for done in chain(stretches, batches_read):
             store.commit(case, done)
     changed |= _settle_streams(case, by_id, installed)
     return led_along(case) or changed or bool(todo) or bool(partly)
+
+
+def _shared(case: Path, settings: Settings) -> Shared:
+    """Name what workers on other machines read and write, at the paths that they have there too."""
+    arguments = tuple(str(Path(one).absolute()) for one in evidence.ordered(settings.evidence))
+    return Shared(case.absolute(), arguments, tuple(str(Path(one).absolute()) for one in settings.parser_folders))
 
 
 def _settle_streams(case: Path, tasks: Mapping[str, Task], installed: Installed) -> bool:

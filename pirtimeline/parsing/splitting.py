@@ -71,6 +71,9 @@ def blocks(stream: Readable, plan: SourcePlan, *, offset: int = 0) -> Iterator[B
         if len(front) + len(body) < start or len(ahead) == len(margin):
             break
         ahead, cut = _look_ahead(stream, ahead, len(margin), plan)
+        if cut is None and len(ahead) < len(margin) + BLOCK:  # the source ends before another event begins
+            body += ahead[len(margin) :]
+            break
         at = cut if cut is not None else _forced(ahead, plan)
         data = b"".join([front, body, ahead[len(margin) : at]])  # the one copy of a block
         yield Block(offset, data, within, last=False)
