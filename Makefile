@@ -16,6 +16,7 @@ help:
 	@echo "check   all that a change is held to: lint types floors test docs notebooks wheel"
 	@echo "laws    try what rules mean on 20,000 rules and 20,000 correlations, and make the mistakes that tests must catch"
 	@echo "bench   measure speed and memory"
+	@echo "torture kill runs at random instants, and compare what the next one makes of it"
 	@echo "format  format the code, and write the generated parts of the documents anew"
 	@echo "clean   remove what the targets made"
 
@@ -66,6 +67,9 @@ laws: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+
+torture: $(READY)
+	$(BIN)/python -m benchmarks.torture
 
 format: $(READY)
 	$(BIN)/ruff check --fix .
