@@ -20,6 +20,7 @@ from pirtimeline.ingest.declare import check, declare
 from pirtimeline.ingest.entering import Near
 from pirtimeline.ingest.growing import Chain, Grown, chains, inherited, require_unchanged, tail_hash
 from pirtimeline.ingest.leading import led_along
+from pirtimeline.ingest.merging import merged, without_aliases
 from pirtimeline.ingest.redate import heard, redate
 from pirtimeline.ingest.selecting import Selected, near_of, select
 from pirtimeline.ingest.stretches import Hands, build_stretches, wanted
@@ -251,6 +252,8 @@ def _build(
     scheduler: str | None,
 ) -> bool:
     """Read what is not committed, date anew what is dated otherwise now; tell whether anything changed."""
+    known = {one["source_id"] for one in store.read_sources(case)}
+    work = replace(work, tasks=without_aliases(case, work.tasks))
     changed = _drop_outdated(case, work)
     by_id = {task.plan.source_id: task for task in work.tasks}
     for name, batch in store.read_batches(case).items():
@@ -270,6 +273,7 @@ def _build(
         for done in chain(stretches, batches_read):
             store.commit(case, done)
     changed |= _settle_streams(case, by_id, installed)
+    changed |= merged(case, known)
     return led_along(case) or changed or bool(todo) or bool(partly)
 
 
