@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 _SHOWN = 120
+_LOOSE = 3
 
 
 def advice(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -32,13 +33,13 @@ Said = tuple[str, list[dict[str, Any]]]
 def _zones(rows: Sequence[dict[str, Any]]) -> Iterator[Said]:
     for folder, mine in _by_folder([row for row in rows if row["zone_basis"] == "zone_assumed"]):
         has, is_ = ("has", "is") if len(mine) == 1 else ("have", "are")
-        yield f"add --zone '*{folder}*=ZONE': {len(mine)} of its sources {has} no zone and {is_} read as UTC", mine
+        yield f"add --zone '{folder}=ZONE': {len(mine)} of its sources {has} no zone and {is_} read as UTC", mine
 
 
 def _years(rows: Sequence[dict[str, Any]]) -> Iterator[Said]:
     for folder, mine in _by_folder([row for row in rows if row["undated"]]):
         count = sum(row["undated"] for row in mine)
-        yield f"add --year '*{folder}*=YYYY' or --collected-at TIME: {count} of its events lack a date", mine
+        yield f"add --year '{folder}=YYYY' or --collected-at TIME: {count} of its events lack a date", mine
 
 
 def _rejects(rows: Sequence[dict[str, Any]]) -> Iterator[Said]:
@@ -50,9 +51,11 @@ def _rejects(rows: Sequence[dict[str, Any]]) -> Iterator[Said]:
 
 
 def _by_folder(rows: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Put rows of one folder together; a file in no folder stands for itself."""
+    """Put rows of one folder together under a glob; so many files in no folder that they are a folder, under `*`."""
     found: dict[str, list[dict[str, Any]]] = {}
+    loose = [row for row in rows if "/" not in row["path"]]
     for row in rows:
-        path = str(row["path"])
-        found.setdefault(path.rpartition("/")[0] or path, []).append(row)
+        folder = str(row["path"]).rpartition("/")[0]
+        name = folder or ("" if len(loose) > _LOOSE else row["path"])
+        found.setdefault(f"*{name}*" if name else "*", []).append(row)
     return sorted(found.items())
