@@ -1,17 +1,20 @@
 """Measure ingest against Polars' own copy of the same lines into Parquet, as whole processes in turn.
 
-Run with: python -m benchmarks [--size MB] [--runs N] [--folder DIR] [KIND ...]
+Run with: python -m benchmarks [--size MB] [--files N] [--huge MB] [--runs N] [--peers] [--folder DIR] [KIND ...]
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -20,10 +23,47 @@ from benchmarks import data
 COPY = "import sys, polars as pl; pl.scan_lines(sys.argv[1]).sink_parquet(sys.argv[2])"
 """The floor: Polars' copy of the lines into Parquet, with nothing parsed."""
 
+UNPACKED = (
+    "import shutil, sys, polars as pl; from isal import igzip; plain = sys.argv[2] + '.log'\n"
+    "with igzip.open(sys.argv[1]) as packed, open(plain, 'wb') as out: shutil.copyfileobj(packed, out, 1 << 20)\n"
+    "pl.scan_lines(plain).sink_parquet(sys.argv[2])"
+)
+"""The floor of a gzip: its decompression by isal, then the copy."""
+
 INGEST = "from pirtimeline.cli import main; main()"
+WINDOW = ("--start", "2024-03-03T06:00Z", "--end", "2024-03-03T06:10Z", "--only-near", "10m")
+COUNT = (
+    "SELECT time_bucket(INTERVAL 1 MINUTE, strptime(regexp_extract(l, '\\[([^ ]+)', 1), '%d/%b/%Y:%H:%M:%S')), count(*) "
+    "FROM read_csv('{}', columns={{'l': 'VARCHAR'}}, delim='\\x01', quote='', escape='', header=false) "
+    "WHERE regexp_matches(l, '\" 5\\d\\d ') GROUP BY 1"
+)
+"""What one would ask DuckDB by hand of an access log: its 5xx by minute."""
 
 
-def run(arguments: list[str]) -> tuple[float, float]:
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What is measured: evidence, its bytes, the floor's script where there is one, and options of the ingest."""
+
+    kind: str
+    path: Path
+    size: int
+    floor: str = ""
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Medians of seconds and of their ratio pair by pair, the highest peak, bytes of Parquet, and the share read."""
+
+    floor: float
+    ingest: float
+    ratio: float
+    peak: float
+    parquet: int
+    read: float
+
+
+def run(arguments: Sequence[str]) -> tuple[float, float]:
     """Run a process: wall seconds, and its peak resident memory in MB."""
     began = time.perf_counter()
     process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -34,37 +74,110 @@ def run(arguments: list[str]) -> tuple[float, float]:
     return took, used.ru_maxrss / (1024 if sys.platform != "darwin" else 1 << 20)
 
 
-def measure(path: Path, runs: int) -> tuple[float, float, float, float]:
-    """Give the median seconds of copy and ingest, the median of their ratios pair by pair, and the ingest's peak MB."""
-    copies, ingests, ratios, peaks = [], [], [], []
+def measured(one: Measure, runs: int) -> Figures:
+    """Run floor and ingest in turn."""
+    floors, ingests, peaks, parquet, read = [], [], [], 0, 1.0
     for _ in range(runs):
         with tempfile.TemporaryDirectory() as folder:
-            copied, _ = run([sys.executable, "-c", COPY, str(path), f"{folder}/copy.parquet"])
-            case = f"{folder}/case"
-            took, peak = run([sys.executable, "-c", INGEST, "ingest", str(path), "--case", case, "--quiet"])
+            if one.floor:
+                floors.append(run([sys.executable, "-c", one.floor, str(one.path), f"{folder}/copy.parquet"])[0])
+            case = Path(folder, "case")
+            command = [sys.executable, "-c", INGEST, "ingest", str(one.path), "--case", str(case), "--quiet"]
+            took, peak = run([*command, *one.options])
+            parquet = sum(part.stat().st_size for part in case.glob("events/*/*"))
+            read = 1 - skipped(case) / one.size
             shutil.rmtree(case)
-        copies.append(copied)
         ingests.append(took)
-        ratios.append(took / copied)
         peaks.append(peak)
-    return median(copies), median(ingests), median(ratios), max(peaks)
+    ratio = median(b / a for a, b in zip(floors, ingests, strict=True)) if floors else float("nan")
+    return Figures(median(floors) if floors else float("nan"), median(ingests), ratio, max(peaks), parquet, read)
+
+
+def skipped(case: Path) -> int:
+    """Count the bytes that a window left unread."""
+    rows = [json.loads(line) for mark in case.glob("sources/*") for line in mark.read_text().splitlines()]
+    return sum(length for row in rows for _, length in row.get("skipped") or ())
+
+
+def measures(given: argparse.Namespace) -> Iterator[Measure]:
+    """Write the data of each kind that was asked for."""
+    for kind in given.kinds:
+        if kind in data.KINDS:
+            path = data.write(kind, given.folder, given.size << 20)
+            yield Measure(kind, path, path.stat().st_size, COPY)
+        elif kind == "gzip":
+            plain = data.write("catalina", given.folder, given.size << 20)
+            yield Measure(kind, data.compressed(plain), plain.stat().st_size, UNPACKED)
+        elif kind == "small":
+            folder = data.small_files(given.folder, given.files)
+            yield Measure(kind, folder, sum(path.stat().st_size for path in folder.iterdir()))
+        elif kind in ("huge", "window"):
+            path = data.huge(given.folder, given.huge << 20)
+            yield Measure(
+                kind, path, path.stat().st_size, "" if kind == "window" else COPY, WINDOW * (kind == "window")
+            )
+        else:
+            sys.exit(f"no kind is called {kind}: {', '.join(ALL)}, huge")
+
+
+def peers(path: Path) -> Iterator[tuple[str, float]]:
+    """Let others answer how many 5xx an access log has by minute, where they are installed."""
+    if shutil.which("lnav"):
+        counted = f"SELECT {MINUTE.replace('timestamp, ', '').replace('strftime(', 'strftime(')}"
+        yield "lnav", run(["lnav", "-n", "-q", "-c", LNAV, str(path)])[0]
+    try:
+        import duckdb  # noqa: F401
+    except ImportError:
+        return
+    script = f"import duckdb; duckdb.sql({COUNT.format(path)!r}).fetchall()"
+    yield "duckdb", run([sys.executable, "-c", script])[0]
+
+
+def answered(path: Path) -> tuple[float, float]:
+    """Answer the same from a case: seconds with the ingest, and from the case that is there."""
+    asked = "SELECT date_trunc('minute', timestamp) AS m, count(*) FROM events WHERE http_status_code >= 500 GROUP BY m"
+    with tempfile.TemporaryDirectory() as folder:
+        case = f"{folder}/case"
+        took, _ = run([sys.executable, "-c", INGEST, "ingest", str(path), "--case", case, "--quiet"])
+        query = [sys.executable, "-c", INGEST, "query", case, asked.replace("date_trunc('minute', timestamp)", MINUTE)]
+        warm, _ = run(query)
+    return took + warm, warm
+
+
+MINUTE = "strftime(timestamp, '%Y-%m-%dT%H:%M')"
+ALL = (*data.KINDS, "gzip", "small", "window")
 
 
 def main() -> None:
     """Print one table."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("kinds", nargs="*", default=[*data.KINDS])
+    options.add_argument("kinds", nargs="*", default=[*ALL], help="also: huge, all of the file that `window` enters")
     options.add_argument("--size", type=int, default=50, help="MB of each kind")
+    options.add_argument("--files", type=int, default=2000, help="how many small files")
+    options.add_argument(
+        "--huge", type=int, default=300, help="MB of the file that is entered at a window; 10000 is 10 GB"
+    )
     options.add_argument("--runs", type=int, default=3)
+    options.add_argument("--peers", action="store_true", help="let lnav and DuckDB count 5xx by minute, and so do we")
     options.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir(), "pirtimeline-benchmarks"))
     given = options.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
-    print(f"{'kind':10} {'MB':>6} {'copy s':>8} {'ingest s':>9} {'MB/s':>7} {'ratio':>6} {'peak MB':>8}")
-    for kind in given.kinds:
-        path = data.write(kind, given.folder, given.size << 20)
-        copy, ingest, ratio, peak = measure(path, given.runs)
-        size = path.stat().st_size / 1e6
-        print(f"{kind:10} {size:6.0f} {copy:8.2f} {ingest:9.2f} {size / ingest:7.0f} {ratio:6.2f} {peak:8.0f}")
+    print(
+        f"{'kind':10} {'MB':>6} {'floor s':>8} {'ingest s':>9} {'MB/s':>6} {'ratio':>6} {'peak MB':>8} {'parquet':>8} {'read':>7}"
+    )
+    for one in measures(given):
+        got, size = measured(one, given.runs), one.size / 1e6
+        rate, packed = size * got.read / got.ingest, got.parquet / (one.size * got.read)
+        print(
+            f"{one.kind:10} {size:6.0f} {got.floor:8.2f} {got.ingest:9.2f} {rate:6.0f} {got.ratio:6.2f} {got.peak:8.0f}"
+            f" {packed:8.3f} {got.read:7.2%}",
+            flush=True,
+        )
+    if given.peers:
+        path = data.write("access", given.folder, given.size << 20)
+        cold, warm = answered(path)
+        told = [("pirtimeline, ingest counted", cold), ("pirtimeline, again", warm), *peers(path)]
+        print("\n5xx by minute of the access log:", *(f"  {name}: {seconds:.2f} s" for name, seconds in told), sep="\n")
 
 
 if __name__ == "__main__":
