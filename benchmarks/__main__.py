@@ -33,7 +33,7 @@ UNPACKED = (
 INGEST = "from pirtimeline.cli import main; main()"
 WINDOW = ("--start", "2024-03-03T06:00Z", "--end", "2024-03-03T06:10Z", "--only-near", "10m")
 COUNT = (
-    "SELECT time_bucket(INTERVAL 1 MINUTE, strptime(regexp_extract(l, '\\[([^ ]+)', 1), '%d/%b/%Y:%H:%M:%S')), count(*) "
+    "SELECT date_trunc('minute', strptime(regexp_extract(l, '\\[([^ ]+)', 1), '%d/%b/%Y:%H:%M:%S')) AS m, count(*) "
     "FROM read_csv('{}', columns={{'l': 'VARCHAR'}}, delim='\\x01', quote='', escape='', header=false) "
     "WHERE regexp_matches(l, '\" 5\\d\\d ') GROUP BY 1"
 )
@@ -123,7 +123,6 @@ def measures(given: argparse.Namespace) -> Iterator[Measure]:
 def peers(path: Path) -> Iterator[tuple[str, float]]:
     """Let others answer how many 5xx an access log has by minute, where they are installed."""
     if shutil.which("lnav"):
-        counted = f"SELECT {MINUTE.replace('timestamp, ', '').replace('strftime(', 'strftime(')}"
         yield "lnav", run(["lnav", "-n", "-q", "-c", LNAV, str(path)])[0]
     try:
         import duckdb  # noqa: F401
@@ -135,16 +134,17 @@ def peers(path: Path) -> Iterator[tuple[str, float]]:
 
 def answered(path: Path) -> tuple[float, float]:
     """Answer the same from a case: seconds with the ingest, and from the case that is there."""
-    asked = "SELECT date_trunc('minute', timestamp) AS m, count(*) FROM events WHERE http_status_code >= 500 GROUP BY m"
     with tempfile.TemporaryDirectory() as folder:
         case = f"{folder}/case"
         took, _ = run([sys.executable, "-c", INGEST, "ingest", str(path), "--case", case, "--quiet"])
-        query = [sys.executable, "-c", INGEST, "query", case, asked.replace("date_trunc('minute', timestamp)", MINUTE)]
-        warm, _ = run(query)
+        warm, _ = run([sys.executable, "-c", INGEST, "query", case, ASKED])
     return took + warm, warm
 
 
-MINUTE = "strftime(timestamp, '%Y-%m-%dT%H:%M')"
+ASKED = (
+    "SELECT strftime(timestamp, '%Y-%m-%dT%H:%M') AS m, count(*) FROM events WHERE http_status_code >= 500 GROUP BY m"
+)
+LNAV = ";SELECT strftime('%Y-%m-%dT%H:%M', log_time) AS m, count(*) FROM access_log WHERE sc_status >= 500 GROUP BY m"
 ALL = (*data.KINDS, "gzip", "small", "window")
 
 
@@ -162,9 +162,8 @@ def main() -> None:
     options.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir(), "pirtimeline-benchmarks"))
     given = options.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
-    print(
-        f"{'kind':10} {'MB':>6} {'floor s':>8} {'ingest s':>9} {'MB/s':>6} {'ratio':>6} {'peak MB':>8} {'parquet':>8} {'read':>7}"
-    )
+    head = ("kind", "MB", "floor s", "ingest s", "MB/s", "ratio", "peak MB", "parquet", "read")
+    print("{:10} {:>6} {:>8} {:>9} {:>6} {:>6} {:>8} {:>8} {:>7}".format(*head))
     for one in measures(given):
         got, size = measured(one, given.runs), one.size / 1e6
         rate, packed = size * got.read / got.ingest, got.parquet / (one.size * got.read)
