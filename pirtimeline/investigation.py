@@ -56,7 +56,8 @@ def investigate(case: Case) -> Investigation:
     )
     facts = analysis.analyse(inputs, window=window(case.settings), incident=case.settings.incident or None)
     entries = timeline(facts, inputs)
-    changed = _write(case.path, facts, copies, entries)
+    told = {**facts.to_json(), "tactics": tactics_of(facts.findings, rules)}
+    changed = _write(case.path, facts, copies, entries, told)
     return Investigation(facts, facts.findings, entries, changed)
 
 
@@ -126,7 +127,16 @@ def parser_columns(folders: Iterable[str] = ()) -> dict[str, list[str]]:
     return {name: list(own_columns(one)) for name, one in known.items()}
 
 
-def _write(case: Path, facts: analysis.Facts, copies: pl.DataFrame, entries: pl.DataFrame) -> bool:
+def tactics_of(findings: pl.DataFrame, rules: signatures.Rules) -> dict[str, list[str]]:
+    """Name for each signature of a security kind that found something the tactics that it tells of."""
+    headers = rules.headers()
+    found = sorted(set(findings.filter(pl.col("role") == "security")["signature_id"]) & headers.keys())
+    return {name: signatures.tactics(headers[name]) for name in found}
+
+
+def _write(
+    case: Path, facts: analysis.Facts, copies: pl.DataFrame, entries: pl.DataFrame, told: Mapping[str, Any]
+) -> bool:
     tables = (
         ("duplicates.parquet", copies, DUPLICATE_COLUMNS),
         ("findings.parquet", facts.findings, FINDING_COLUMNS),
@@ -138,4 +148,4 @@ def _write(case: Path, facts: analysis.Facts, copies: pl.DataFrame, entries: pl.
             case / name, mask_frame(table.select(pl.col(key).cast(dtype) for key, dtype in columns.items()))
         )
     after = [(case / name).read_bytes() for name, _, _ in tables]
-    return store.write_json(case / "report.json", mask_json(facts.to_json())) or before != after
+    return store.write_json(case / "report.json", mask_json(told)) or before != after

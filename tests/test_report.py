@@ -227,3 +227,26 @@ def test_any_text_makes_a_report_whose_second_update_changes_nothing(text: str) 
 )
 def test_each_class_of_claim_is_told_from_the_others(kind: str, start: str) -> None:
     assert write(Claim(text="x", kind=kind, confidence=0.1)).startswith(start)  # type: ignore[arg-type]
+
+
+def test_security_findings_stand_by_tactic_in_the_order_of_attack() -> None:
+    from dataclasses import replace
+    from datetime import UTC, datetime
+
+    from pirtimeline.report.example import example_draft
+    from pirtimeline.report.sections.tactics import security
+    from pirtimeline.schema import FINDING_COLUMNS
+
+    at = datetime(2024, 3, 4, tzinfo=UTC)
+    told = [("sec.b", "low", 2), ("sec.a", "high", 3), ("sec.quiet", "informational", 9), ("sec.a", "high", 4)]
+    rows = [
+        (f"{n:012x}", name, f"Title | of {name}", level, "security", at, at, count, ["web1"], [], ["0a1b2c3d4e5f:0"])
+        for n, (name, level, count) in enumerate(told)
+    ]
+    findings = pl.DataFrame(rows, schema=FINDING_COLUMNS, orient="row")
+    draft = example_draft()
+    facts = {**draft.facts, "tactics": {"sec.a": ["impact", "initial-access"], "sec.b": []}}
+    text = security(replace(draft, findings=findings, facts=facts))
+    cells = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")][1:]
+    assert [(c[0].strip("| "), c[6]) for c in cells] == [("initial-access", "7"), ("impact", "7"), ("none named", "2")]
+    assert "Title \\| of sec.a" in text and "1 informational finding of this kind left out here." in text

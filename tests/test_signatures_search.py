@@ -36,6 +36,12 @@ def test_head_that_is_common_in_the_sample_is_not_looked_for() -> None:
     assert needles.shortened(sample).heads == ("java.lang.outof", "evacuation failure"[:HEAD])
 
 
+def test_rare_head_stands_for_the_whole_needle_and_is_not_taken_for_it() -> None:
+    needles = Needles.of([("evacuation failure", 1), ("evacuation of data", 2)]).shortened(pl.Series(["calm"] * 50))
+    assert needles.heads == ("evacuation",)
+    assert searched(pl.Series(["Evacuation Failure", "evacuation drill"]), needles).rows() == [(1, 0)]
+
+
 def test_text_that_recurs_is_found_in_each_of_its_rows() -> None:
     texts = pl.Series(["a tool.EXE b", "nothing"] * 600)
     found = searched(texts, Needles.of([("tool.exe", 7)]))

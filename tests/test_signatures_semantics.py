@@ -242,6 +242,9 @@ TRUTH: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
     ({"e|exists": False}, {"f": "x"}, True),
     ({"b": True}, {"b": True}, True),
     ({"b": "true"}, {"b": True}, True),
+    ({"f": "a?b"}, {"f": "xaxb"}, False),
+    ({"f": "a*b*c"}, {"f": "abcd"}, False),
+    ({"f": "a*b*c"}, {"f": "axbxc"}, True),
     ({"f|startswith": "ab"}, {"f": "ABc"}, True),
     ({"f|startswith": "ab"}, {"f": "cab"}, False),
     ({"f|endswith": "ab"}, {"f": "abc"}, False),
@@ -295,6 +298,8 @@ COMBINED: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
     ({"a": {"f": "x", "g": "y"}, "condition": "a"}, {"f": "x"}, False),
     ({"a": [{"f": "x"}, {"g": "y"}], "condition": "a"}, {"g": "y"}, True),
     ({"a": [{"f": "x"}, {"g": "y"}], "condition": "a"}, {"g": "z"}, False),
+    ({"a": [{"f": "b"}, {"f|cased": "A"}], "condition": "a"}, {"f": "B"}, True),
+    ({"a": [{"f|cased": "A"}, {"f": "b"}], "condition": "a"}, {"f": "a"}, False),
     ({"a": {"f": "x"}, "b": {"g": "y"}, "condition": "a and b"}, {"f": "x"}, False),
     ({"a": {"f": "x"}, "b": {"g": "y"}, "condition": "a or b"}, {"g": "y"}, True),
     ({"a": {"f": "x"}, "b": {"g": "y"}, "condition": "a and not b"}, {"f": "x"}, True),
@@ -343,3 +348,15 @@ def test_every_operator_and_modifier_stands_in_the_truth_table() -> None:
     assert set(OPERATORS) == used
     modifiers = {word for selection, _, _ in TRUTH for key in selection for word in key.split("|")[1:]}
     assert set(modifier_mapping) <= modifiers
+
+
+def test_every_mistake_that_is_kept_can_still_be_made() -> None:
+    from pathlib import Path
+
+    import yaml
+
+    root = Path(__file__).parents[1]
+    kept = yaml.safe_load((root / "benchmarks" / "mistakes.yaml").read_text("utf-8"))
+    folder = root / "pirtimeline" / "signatures"
+    lost = [one["mistake"] for one in kept if one["says"] not in (folder / one["file"]).read_text("utf-8")]
+    assert len(kept) >= 50 and not lost

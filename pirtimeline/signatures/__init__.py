@@ -3,6 +3,6 @@
 from pirtimeline.signatures.explain import Explanation, explain
 from pirtimeline.signatures.load import Rules, check, load
 from pirtimeline.signatures.match import Matches, match
-from pirtimeline.signatures.model import Problem
+from pirtimeline.signatures.model import Problem, tactics
 
-__all__ = ["Explanation", "Matches", "Problem", "Rules", "check", "explain", "load", "match"]
+__all__ = ["Explanation", "Matches", "Problem", "Rules", "check", "explain", "load", "match", "tactics"]

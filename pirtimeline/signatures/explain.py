@@ -144,11 +144,12 @@ def _of_correlation(
 
 
 def _readings(rule: Rule, events: pl.LazyFrame, rules: Rules, own: Mapping[str, pl.LazyFrame]) -> Iterator[Reading]:
-    for scope in scopes([rule], rules.maps):
+    for bare in scopes([rule], rules.maps):
+        scope = bare.indexed()
         needles = [f"{name or 'text'} {needle!r}" for name, needle in _needles(scope)]
         reading = Reading((), tuple(needles), parts=list(_parts(rule.condition)))
         parsers: set[str] = set()
-        for source in sources(events, own, None):
+        for source in sources(events, own):
             for batch in complete(source).collect_batches(chunk_size=131_072, maintain_order=True):
                 for _, rows in in_scope([scope], batch):
                     kept = batch[rows]

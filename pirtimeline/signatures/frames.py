@@ -11,7 +11,7 @@ from pirtimeline.schema import EVENT_COLUMNS
 from pirtimeline.signatures.condition import TEXT_OPERATORS, Condition, Test, tests
 from pirtimeline.signatures.fields import Binding
 from pirtimeline.signatures.text import SCANNED, SEARCHED, folded, searchable
-from pirtimeline.signatures.virtual import VIRTUAL, in_pairs
+from pirtimeline.signatures.virtual import PLAINLY, VIRTUAL, in_pairs
 
 PLAIN, TEXT, FOLDED = "plain", "text", "folded"
 Need = tuple[str, str | None]
@@ -83,6 +83,9 @@ class Prepared:
         return pl.coalesce(found) if found else None
 
     def _column(self, column: str) -> pl.Expr | None:
+        lacking, same = PLAINLY.get(column, ("", ""))
+        if same and lacking in self._empty:
+            return self._column(same)
         if column in VIRTUAL:
             make, parts = VIRTUAL[column]
             return make() if all(part in self._schema for part in parts) else None
@@ -159,7 +162,9 @@ def behind(name: str | None, binding: Binding, known: Collection[str]) -> set[st
         return own | {column for column in spoken if column in known}
     mapped = binding.columns(name)
     made = {
-        part for column in (*mapped, *(SCANNED.get(c, c) for c in mapped)) for part in VIRTUAL.get(column, ((), ()))[1]
+        part
+        for column in (*mapped, *(inner for c in mapped for inner in SCANNED.get(c, ())))
+        for part in VIRTUAL.get(column, ((), ()))[1]
     }
     found = {column for column in (*mapped, *made) if column in known}
     if binding.pairs or any(column.startswith("pairs.") for column in mapped):

@@ -260,6 +260,7 @@ def _windowed(
         role=role,
         names=tuple(str(word) for word in (document.get("id"), name) if word),
         asks=" ".join(str(pir.get("asks", "")).split()),
+        tags=tuple(map(str, document.get("tags") or ())),
         references=tuple(map(str, document.get("references") or ())),
         falsepositives=tuple(map(str, document.get("falsepositives") or ())),
         ours=True,

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from threading import Lock
 
 import polars as pl
 
-from pirtimeline.schema import EVENT_COLUMNS, FINDING_COLUMNS, UTC
+from pirtimeline.schema import EVENT_COLUMNS, FINDING_COLUMNS, UTC, event_id
 from pirtimeline.signatures.correlate import correlated, fields_of
 from pirtimeline.signatures.findings import findings
 from pirtimeline.signatures.frames import TEXT, Prepared
@@ -32,6 +33,9 @@ PLACES = {
     "service_name": pl.String(),
 }
 BOUNDS = {"not_before": UTC, "not_after": UTC}
+
+IDENTITY = {"source_id", "byte_offset"}
+"""Columns that an event's id is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,9 @@ def match(
     """
     groups = scopes(rules.rules, rules.maps)
     extras = fields_of(rules.correlations)
-    raw = _hits(sources(events, asked_for(own or {}, groups, extras), copies), groups, extras, batch)
+    raw = _hits(sources(events, asked_for(own or {}, groups, extras)), groups, extras, batch)
+    if copies is not None:
+        raw = raw.join(copies.select("event_id").collect(), on="event_id", how="anti")
     correlations = correlated(raw, rules)
     keyed = _output(raw, rules).with_columns(key=pl.lit(None, dtype=pl.String))
     hits = _preceded(pl.concat([keyed, *correlations], how="diagonal"), rules.headers())
@@ -84,13 +90,10 @@ def match(
     return Matches(hits.select(list(PLACES)), found.select(list(FINDING_COLUMNS)))
 
 
-def sources(
-    events: pl.LazyFrame, own: Mapping[str, pl.LazyFrame], copies: pl.LazyFrame | None
-) -> Iterator[pl.LazyFrame]:
-    """Give the frames to match one after another: parsers with columns of their own apart, copies left out."""
-    rest = events.filter(~pl.col("parser").is_in(sorted(own))) if own else events
-    for frame in (rest, *(own[parser] for parser in sorted(own))):
-        yield frame if copies is None else frame.join(copies.select("event_id"), on="event_id", how="anti")
+def sources(events: pl.LazyFrame, own: Mapping[str, pl.LazyFrame]) -> Iterator[pl.LazyFrame]:
+    """Give the frames to match one after another: parsers with columns of their own apart."""
+    yield events.filter(~pl.col("parser").is_in(sorted(own))) if own else events
+    yield from (own[parser] for parser in sorted(own))
 
 
 def asked_for(
@@ -111,17 +114,29 @@ def _hits(
 ) -> pl.DataFrame:
     """Collect every match of every rule, with the fields that correlations ask for."""
     parts: list[pl.DataFrame] = []
+    lock = Lock()
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
         for source in frames:
             frame = complete(source)
             known = frame.collect_schema().names()
             asked = {column for scope in groups for column in needed(scope, known, extras)}
-            wanted = [name for name in known if name in asked or name in {*PLACES, *BOUNDS, "parser"}]
+            places = {*PLACES, *BOUNDS, "parser"}
+            if _identified(frame, known):
+                places = (places | IDENTITY) - {"event_id"}
+            wanted = [name for name in known if name in asked or name in places]
             batches = frame.select(wanted).collect_batches(chunk_size=batch, maintain_order=True)
-            for found in _ahead(pool, lambda some: _of_batch(some, groups, extras), batches):
+            for found in _ahead(pool, lambda some: _of_batch(some, groups, extras, lock), batches):
                 parts.extend(found)
     empty = pl.DataFrame(schema={**PLACES, **BOUNDS})
     return pl.concat([empty, *parts], how="diagonal").unique(["signature_id", "event_id"], maintain_order=True)
+
+
+def _identified(frame: pl.LazyFrame, known: Iterable[str]) -> bool:
+    """Tell whether ids are made of source and place, as the event table has them: then only those of hits are made."""
+    if not {"event_id", *IDENTITY} <= set(known):
+        return False
+    first = frame.select("event_id", made=event_id()).head(1).collect()
+    return first.height > 0 and first["event_id"].equals(first["made"], null_equal=False)
 
 
 def _ahead(
@@ -150,12 +165,16 @@ def complete(frame: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _of_batch(batch: pl.DataFrame, groups: list[Scope], extras: Mapping[str, frozenset[str]]) -> list[pl.DataFrame]:
+def _of_batch(
+    batch: pl.DataFrame, groups: list[Scope], extras: Mapping[str, frozenset[str]], lock: Lock
+) -> list[pl.DataFrame]:
     places = [name for name in (*PLACES, *BOUNDS) if name != "signature_id"]
     out: list[pl.DataFrame] = []
-    plain = batch.select(places)
-    for scope, rule, rows in matched(groups, batch):
-        shown = plain[rows].with_columns(pl.lit(rule.header.signature_id).alias("signature_id"))
+    made = [] if "event_id" in batch.columns else [event_id()]
+    plain = batch.select(name for name in batch.columns if name in places or (made and name in IDENTITY))
+    for scope, rule, rows in matched(groups, batch, lock):
+        named = pl.lit(rule.header.signature_id).alias("signature_id")
+        shown = plain[rows].with_columns(named, *made).select("signature_id", *places)
         asked = extras.get(rule.header.signature_id)
         out.append(shown.with_columns(_values(batch[rows], scope, asked)) if asked else shown)
     return out

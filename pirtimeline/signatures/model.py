@@ -69,6 +69,18 @@ class Header:
     index: int = 0
 
 
+def tactics(header: Header) -> list[str]:
+    """Name the tactics of ATT&CK that a signature's tags say: `attack.` and no number of a technique or a group.
+
+    Example:
+        >>> tags = ("attack.t1110", "attack.impact")
+        >>> tactics(Header(signature_id="s", title="S", level="low", role="security", tags=tags))
+        ['impact']
+    """
+    words = [tag.removeprefix("attack.").replace("_", "-") for tag in header.tags if tag.startswith("attack.")]
+    return [word for word in words if not word[1:2].isdigit()]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """A signature of single events."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import Literal
 
 import polars as pl
 
@@ -42,15 +44,22 @@ class Scope:
     """Rules that read the same rows through the same field map, and what one pass looks for on their behalf.
 
     `texts` maps a field to its literals and who wants them, `numbers` the same for numbers; `always` are the rules
-    without needles, which look at every row.
+    without needles, which look at every row. All three are empty until there are rows to look at.
     """
 
     binding: Binding
     rules: tuple[Rule, ...]
-    texts: Texts = field(hash=False)
-    numbers: Numbers = field(hash=False)
-    always: tuple[int, ...]
-    tuned_already: bool = False
+    texts: Texts = field(default_factory=dict, hash=False)
+    numbers: Numbers = field(default_factory=dict, hash=False)
+    always: tuple[int, ...] = ()
+    state: Literal["bare", "indexed", "tuned"] = "bare"
+
+    def indexed(self, weights: Mapping[Needle, float] | None = None) -> Scope:
+        """Choose needles for every rule, by how common each is where that is known."""
+        found = [needles(rule.condition, weights) for rule in self.rules]
+        always = tuple(number for number, each in enumerate(found) if each is None)
+        wanted = [(needle, number) for number, each in enumerate(found) for needle in sorted(each or (), key=str)]
+        return Scope(self.binding, self.rules, *_indexed(self.binding, wanted), always, "indexed")
 
     def tuned(self, frame: pl.DataFrame) -> Scope:
         """Choose the needles anew by how common each is among some rows; the matches are the same, found sooner."""
@@ -60,13 +69,13 @@ class Scope:
         index = _indexed(self.binding, [(each, number) for number, each in enumerate(needle)])
         counted = candidates(*index, prepared).group_by("rule").len()
         weights = {needle[number]: float(count) for number, count in counted.iter_rows()}
-        chosen = _scope(self.binding, self.rules, weights)
+        chosen = self.indexed(weights)
         ready = prepared.with_forms({(TEXT, name) for name in chosen.texts})
         texts = {
             name: index.shortened(ready.frame.select(ready.text(name)).to_series()) if ready.dtype(name) else index
             for name, index in chosen.texts.items()
         }
-        return replace(chosen, texts=texts, tuned_already=True)
+        return replace(chosen, texts=texts, state="tuned")
 
 
 def scopes(rules: Iterable[Rule], maps: FieldMaps) -> list[Scope]:
@@ -79,14 +88,7 @@ def scopes(rules: Iterable[Rule], maps: FieldMaps) -> list[Scope]:
             known[rule.logsource] = [((each, tuple(sorted(each.fields.items()))), each) for each in bound]
         for key, binding in known[rule.logsource]:
             grouped.setdefault(key, (binding, []))[1].append(rule)
-    return [_scope(binding, tuple(members)) for binding, members in grouped.values()]
-
-
-def _scope(binding: Binding, rules: tuple[Rule, ...], weights: Mapping[Needle, float] | None = None) -> Scope:
-    found = [needles(rule.condition, weights) for rule in rules]
-    always = tuple(number for number, each in enumerate(found) if each is None)
-    wanted = [(needle, number) for number, each in enumerate(found) for needle in sorted(each or (), key=str)]
-    return Scope(binding, rules, *_indexed(binding, wanted), always)
+    return [Scope(binding, tuple(members)) for binding, members in grouped.values()]
 
 
 def _indexed(binding: Binding, wanted: Iterable[tuple[Needle, int]]) -> tuple[Texts, Numbers]:
@@ -95,7 +97,8 @@ def _indexed(binding: Binding, wanted: Iterable[tuple[Needle, int]]) -> tuple[Te
     numbers: dict[str | None, list[tuple[int, int]]] = {}
     for (name, needle), number in wanted:
         if isinstance(needle, str):
-            texts.setdefault(_scanned(name, binding), []).append((needle, number))
+            for column in _scanned(name, needle, binding):
+                texts.setdefault(column, []).append((needle, number))
         else:
             numbers.setdefault(name, []).append((needle, number))
     schema = {"needle": pl.Float64(), "rule": pl.UInt32()}
@@ -105,9 +108,11 @@ def _indexed(binding: Binding, wanted: Iterable[tuple[Needle, int]]) -> tuple[Te
     )
 
 
-def _scanned(name: str | None, binding: Binding) -> str | None:
-    """Choose the column that is cheap to search instead of one that is dear to make."""
-    return SCANNED.get(name, name) if name is not None and binding.columns(name) == (name,) else name
+def _scanned(name: str | None, needle: str, binding: Binding) -> tuple[str | None, ...]:
+    """Choose the columns that are cheap to search instead of one that is dear to make."""
+    if name is None or "\n" in needle or binding.columns(name) != (name,):
+        return (name,)
+    return SCANNED.get(name, (name,))
 
 
 def needed(scope: Scope, known: Sequence[str], extras: Mapping[str, frozenset[str]] | None = None) -> list[str]:
@@ -119,19 +124,25 @@ def needed(scope: Scope, known: Sequence[str], extras: Mapping[str, frozenset[st
     return [name for name in known if name in wanted]
 
 
-def matched(groups: list[Scope], frame: pl.DataFrame) -> Iterator[tuple[Scope, Rule, pl.Series]]:
+def matched(groups: list[Scope], frame: pl.DataFrame, lock: Lock) -> Iterator[tuple[Scope, Rule, pl.Series]]:
     """Give for each rule the rows of a frame that it matches, by their numbers in the frame.
 
-    A scope of `groups` is replaced by a tuned one once there are rows enough to tune it by.
+    A scope of `groups` is replaced, under the lock, by one that knows its needles, and by a tuned one once there are
+    rows enough to tune it by.
     """
     for number, rows in in_scope(groups, frame):
-        scope = groups[number]
-        kept = frame.select(needed(scope, frame.columns))
+        kept = frame.select(needed(groups[number], frame.columns))
         kept = kept if len(rows) == frame.height else kept[rows]
-        if kept.height >= SAMPLE // 4 and len(scope.rules) > FEW and not scope.tuned_already:
-            scope = groups[number] = scope.tuned(kept)
+        with lock:
+            scope = groups[number] = _ready(groups[number], kept)
         for rule, found in _matches(scope, Prepared(kept, scope.binding)):
             yield scope, scope.rules[rule], rows.gather(found)
+
+
+def _ready(scope: Scope, kept: pl.DataFrame) -> Scope:
+    if scope.state != "tuned" and kept.height >= SAMPLE // 4 and len(scope.rules) > FEW:
+        return scope.tuned(kept)
+    return scope.indexed() if scope.state == "bare" else scope
 
 
 def in_scope(groups: Sequence[Scope], frame: pl.DataFrame) -> Iterator[tuple[int, pl.Series]]:

@@ -79,10 +79,20 @@ LABELLED = (
 """What follows a label of text that people type, and what is left of it."""
 
 
+def thrown() -> pl.Expr:
+    """Give exception and stack trace, a line each; an empty text where nothing was thrown."""
+    told = pl.concat_str("exception_type", pl.lit(": "), pl.col("exception_message").fill_null(""))
+    return pl.concat_str(told, pl.col("stack_trace"), separator="\n", ignore_nulls=True)
+
+
 def utterance() -> pl.Expr:
     """Give what a program says: headed message, exception and stack trace, a line each."""
-    thrown = pl.concat_str("exception_type", pl.lit(": "), pl.col("exception_message").fill_null(""))
-    return pl.concat_str(headed_message(), thrown, pl.col("stack_trace"), separator="\n", ignore_nulls=True)
+    return _with_thrown(headed_message())
+
+
+def _with_thrown(said: pl.Expr) -> pl.Expr:
+    told = pl.concat_str("exception_type", pl.lit(": "), pl.col("exception_message").fill_null(""))
+    return pl.concat_str(said, told, pl.col("stack_trace"), separator="\n", ignore_nulls=True)
 
 
 def _less(shapes: Iterable[tuple[str, str]]) -> pl.Expr:
@@ -90,8 +100,7 @@ def _less(shapes: Iterable[tuple[str, str]]) -> pl.Expr:
     own = headed_message()
     for shape, left in shapes:
         own = own.str.replace_all(shape, left)
-    thrown = pl.concat_str("exception_type", pl.lit(": "), pl.col("exception_message").fill_null(""))
-    return pl.concat_str(own, thrown, pl.col("stack_trace"), separator="\n", ignore_nulls=True)
+    return _with_thrown(own)
 
 
 def testimony() -> pl.Expr:
@@ -106,5 +115,8 @@ def statement() -> pl.Expr:
 
 SPOKEN = ("process_name", "process_pid", "message", "exception_type", "exception_message", "stack_trace")
 
-SCANNED = {"statement": "utterance", "testimony": "utterance"}
-"""Columns that are dear to make: needles are looked for in a wider one, and only the rows that hold any are made."""
+SCANNED = dict.fromkeys(("utterance", "testimony", "statement"), ("headed_message", "thrown"))
+"""Columns that are dear to make: needles are looked for in what they are made of, and only rows that hold any are made.
+
+A needle that spans lines is looked for in the column itself.
+"""

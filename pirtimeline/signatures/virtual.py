@@ -7,7 +7,16 @@ from collections.abc import Callable, Mapping
 import polars as pl
 
 from pirtimeline.signatures.regex import escaped
-from pirtimeline.signatures.text import SPOKEN, headed_message, request_line, statement, testimony, url, utterance
+from pirtimeline.signatures.text import (
+    SPOKEN,
+    headed_message,
+    request_line,
+    statement,
+    testimony,
+    thrown,
+    url,
+    utterance,
+)
 
 
 def in_pairs(column: str, key: str) -> pl.Expr:
@@ -94,9 +103,13 @@ VIRTUAL: Mapping[str, tuple[Callable[[], pl.Expr], tuple[str, ...]]] = {
     "asked_type": (first_of(ASKED_TYPE), ("message",)),
     "asked_by": (first_of(ASKED_BY), ("message",)),
     "audit_command": (audit_command, ("message",)),
+    "thrown": (thrown, ("exception_type", "exception_message", "stack_trace")),
     "utterance": (utterance, SPOKEN),
     "testimony": (testimony, SPOKEN),
     "statement": (statement, SPOKEN),
     "headed_message": (headed_message, ("process_name", "process_pid", "message")),
 }
 """How each is made, and of what."""
+
+PLAINLY = {"headed_message": ("process_name", "message")}
+"""A column that is another one where no event has a third: it need not be made."""

@@ -1,4 +1,4 @@
-"""Section 5: versions, excerpts of the key lines, where exceptions surfaced, and the observed traffic."""
+"""Section 5: versions, excerpts of key lines, where exceptions surfaced, security findings, the observed traffic."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pirtimeline.report.draft import Draft, Section
 from pirtimeline.report.escaping import fence, shorten
 from pirtimeline.report.escaping import markdown as md
 from pirtimeline.report.sections.response import searched
+from pirtimeline.report.sections.tactics import security
 from pirtimeline.report.tables import row_id, table
 
 EXCERPTS = 12
@@ -43,6 +44,8 @@ def technical(draft: Draft) -> Section:
             Block("technical.excerpts", _excerpts(draft)),
             "### Where exceptions surfaced\n\n",
             Block("technical.exceptions", _exceptions(draft)),
+            "### Security findings\n\n",
+            Block("technical.security", security(draft)),
             "### Observed traffic\n\n",
             Block("technical.traffic", _traffic(draft)),
             Block("technical.hardware", hardware, "human"),
