@@ -33,6 +33,11 @@ TAIL = 64 << 10
 
 SNIFF = 64 << 10
 
+KEPT = 512 << 20
+"""Bytes of beginnings and ends that are held at most: beyond, half as much of each is kept, and so on."""
+
+MOST_HALVED = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Looked:
@@ -91,12 +96,18 @@ def _sampled(
 ) -> Iterable[Sampled]:
     """Note each source as it passes, and give the samples of those that are text and new."""
     parsers = [one for one in installed.values() if not isinstance(one, Format)]
+    kept = halved = 0
     for one in found:
         source_id = one.source.source_id
         if source_id in looked:
             looked[source_id] = _also_at(looked[source_id], one.source)
             continue
-        looked[source_id] = _look(one, parsers)
+        looked[source_id] = _shortened(_look(one, parsers), halved)
+        kept += _size(looked[source_id])
+        if kept > KEPT and halved < MOST_HALVED:
+            halved += 1
+            looked.update({key: _shortened(known, halved) for key, known in looked.items()})
+            kept = sum(map(_size, looked.values()))
         if not looked[source_id].parser:
             yield Sampled(source_id, one.samples, looked[source_id].encoding, looked[source_id].newline)
 
@@ -118,21 +129,32 @@ def _look(found: Found, parsers: Sequence[Parser]) -> Looked:
     )
 
 
+def _shortened(one: Looked, halved: int) -> Looked:
+    """Keep less of a source's ends where there are very many sources."""
+    return replace(one, pieces=_ends(one.pieces, HEAD >> halved, TAIL >> halved)) if halved else one
+
+
+def _size(one: Looked) -> int:
+    return sum(len(data) for _, data in one.pieces)
+
+
 def _also_at(known: Looked, again: Source) -> Looked:
     paths = tuple(sorted({*known.paths, again.path}))
     return replace(known, paths=paths, mtime=min(known.mtime, again.mtime))
 
 
-def _ends(samples: Sequence[tuple[int, bytes]]) -> tuple[tuple[int, bytes], ...]:
+def _ends(
+    samples: Sequence[tuple[int, bytes]], most_head: int = HEAD, most_tail: int = TAIL
+) -> tuple[tuple[int, bytes], ...]:
     """Keep the beginning and the end of what was sampled."""
     if not samples:
         return ()
     first, last = samples[0][1], samples[-1]
-    if len(samples) == 1 and len(first) <= HEAD + TAIL:
+    if len(samples) == 1 and len(first) <= most_head + most_tail:
         return ((0, first),)
     offset, tail = last
-    cut = max(len(tail) - TAIL, 0)
-    head = first[:HEAD]
+    cut = max(len(tail) - most_tail, 0)
+    head = first[:most_head]
     return ((0, head[: head.rfind(b"\n") + 1 or None]), (offset + cut, tail[cut:]))
 
 
