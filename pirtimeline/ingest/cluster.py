@@ -77,7 +77,8 @@ def _client(address: str) -> Any:
         hint = "pip install 'pirtimeline[cluster]'"
         raise CaseError("a cluster needs the package distributed", at="--scheduler", hint=hint) from error
     try:
-        return Client(address, timeout="10s", set_as_default=False)  # type: ignore[no-untyped-call]
+        connect: Any = Client
+        return connect(address, timeout="10s", set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise CaseError(f"no scheduler answers: {error}", at=address, hint="start one: dask scheduler") from error
 
