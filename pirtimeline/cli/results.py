@@ -33,7 +33,7 @@ def analyse(case: Path, quiet: bool, as_json: bool) -> None:
 
     found = investigate(Case(case))
     if as_json:
-        click.echo(json.dumps(found.facts.to_json(), ensure_ascii=False))
+        click.echo(json.dumps(Case(case).report, ensure_ascii=False))
     elif not quiet:
         for line in headlines(found.facts.to_json(), found.findings.height, found.timeline.height):
             click.echo(line, err=True)

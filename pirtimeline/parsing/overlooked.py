@@ -19,6 +19,9 @@ from pirtimeline.parsing.stamps import at_head
 FEW = 20
 """Lines like events below which a block is not asked further."""
 
+SEEN = 12 << 10
+"""Bytes that the survey keeps of every source, however many there are: a block no larger hid nothing from it."""
+
 _PLACES = 60
 _AROUND = 4
 _BLANKS = 32
@@ -43,8 +46,7 @@ def suspects(framed: Framed) -> Offsets:
 
 def overlooked(framed: Framed) -> tuple[Format, ...]:
     """Compose formats for writers of a block that none of its source's formats reads."""
-    found = suspects(framed)
-    if len(found) < FEW:
+    if len(framed.lines.utf8) <= SEEN or len(found := suspects(framed)) < FEW:
         return ()
     text = framed.lines.text
     chosen = found[np.unique(np.linspace(0, len(found) - 1, _PLACES).astype(np.int64))]
