@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from pirtimeline.ingest import backsteps, marks
-from pirtimeline.ingest.finish import Ongoing, finish, turns
+from pirtimeline.ingest.finish import Ongoing, finish, turns, with_next
 from pirtimeline.ingest.parts import Parts, write_parts
 from pirtimeline.ingest.recover import parse_or_recover
 from pirtimeline.ingest.streams import EARLY, settled_alike
@@ -243,7 +243,7 @@ def _settled(
     """Read blocks on the pool and settle them in order, each with a look at the next: offset, size and rows of each."""
     ongoing = Ongoing()
     read = _in_order(blocks(stream, task.plan), task.plan, installed, pool, ahead)
-    for (block, table), following in _with_next(read):
+    for (block, table), following in with_next(read):
         if not heard:
             heard.append(turns(table, task.plan, block.offset))
         told = heard[-1]
@@ -252,18 +252,6 @@ def _settled(
         behind = heard[-1] if following else None
         rows, ongoing = finish(table, task.plan, ongoing, offset=block.offset, told=told, following=behind)
         yield block.offset, len(block.data), rows
-
-
-def _with_next(
-    read: Iterable[tuple[Block, pl.DataFrame]],
-) -> Iterator[tuple[tuple[Block, pl.DataFrame], tuple[Block, pl.DataFrame] | None]]:
-    held = None
-    for one in read:
-        if held is not None:
-            yield held, one
-        held = one
-    if held is not None:
-        yield held, None
 
 
 def _in_order(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import polars as pl
 
@@ -12,6 +14,8 @@ from pirtimeline.parsing.plan import SourcePlan
 from pirtimeline.parsing.times import FIELDS
 from pirtimeline.parsing.turns import NOTHING, Turns, moved
 from pirtimeline.schema import EVENT_COLUMNS, STRUCTURE, TIME_BASIS, UNRECOGNISED, UTC
+
+_Piece = TypeVar("_Piece")
 
 _TIMES = {"timestamp_text": pl.String(), **FIELDS}
 _SETTLED = ("timestamp", "local_timestamp", "timestamp_text", "resolution_us", "not_before", "not_after", "time_basis")
@@ -74,6 +78,22 @@ def _may_lack_times(timed: pl.DataFrame) -> bool:
     """Tell whether any row may be undated, so that its neighbours bound it."""
     whole = timed["_lacks"].null_count() == timed.height and not timed["_ambiguous"].any()
     return timed["_local"].null_count() > 0 or not whole
+
+
+def with_next(pieces: Iterable[_Piece]) -> Iterator[tuple[_Piece, _Piece | None]]:
+    """Give each piece of a source with a look at the next, None behind the last.
+
+    Example:
+        >>> list(with_next("ab"))
+        [('a', 'b'), ('b', None)]
+    """
+    held: list[_Piece] = []
+    for one in pieces:
+        if held:
+            yield held.pop(), one
+        held.append(one)
+    if held:
+        yield held.pop(), None
 
 
 def carry_of(

@@ -15,7 +15,7 @@ from pirtimeline.evidence.streams import Seekable
 from pirtimeline.ingest import marks
 from pirtimeline.ingest.batches import PART, Installed, Task, mark
 from pirtimeline.ingest.entering import Spans, joined, missing, without
-from pirtimeline.ingest.finish import Ongoing, finish, turns
+from pirtimeline.ingest.finish import Ongoing, finish, turns, with_next
 from pirtimeline.ingest.leading import Lead, lead_of
 from pirtimeline.ingest.parts import write_parts
 from pirtimeline.ingest.recover import parse_or_recover
@@ -181,7 +181,7 @@ def _settled(task: Task, pieces: Iterable[_Piece], heard: list[Turns], lead: Lea
     """Settle pieces in order, each with a look at the next; lines are counted as far as nothing is left out."""
     ongoing = Ongoing(open_event=lead.event if lead else None)
     at: int | None = 0
-    for piece, following in _with_next(pieces):
+    for piece, following in with_next(pieces):
         heard.append(piece.turns)
         past, told = ongoing.past, following.turns if following else None
         if piece.table is None:
@@ -193,16 +193,6 @@ def _settled(task: Task, pieces: Iterable[_Piece], heard: list[Turns], lead: Lea
             at = None
         yield _Placed(piece, past, told, rows if at is not None else rows.with_columns(line=pl.lit(None, pl.UInt64)))
         at = None if at is None else at + piece.size
-
-
-def _with_next(pieces: Iterable[_Piece]) -> Iterator[tuple[_Piece, _Piece | None]]:
-    held = None
-    for one in pieces:
-        if held is not None:
-            yield held, one
-        held = one
-    if held is not None:
-        yield held, None
 
 
 def _runs(settled: Iterable[_Placed], again: list[_Placed]) -> Iterator[tuple[int, pl.DataFrame]]:
