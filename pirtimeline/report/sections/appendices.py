@@ -7,15 +7,18 @@ from typing import Any
 
 from pirtimeline.report import words
 from pirtimeline.report.blocks import Block
-from pirtimeline.report.citations import cite
 from pirtimeline.report.claims import absent, todo
 from pirtimeline.report.draft import Draft, Section
 from pirtimeline.report.escaping import markdown as md
+from pirtimeline.report.sections.findings import cells
 from pirtimeline.report.sections.response import searched
 from pirtimeline.report.tables import row_id, table
 
 LISTED = 200
 """So many sources and findings are listed; the case has all."""
+
+
+_FINDING = ["First (UTC)", "Last (UTC)", "Role", "Level", "Signature", "Hosts", "Count", "Evidence", "Note"]
 
 
 def appendices(draft: Draft) -> Section:
@@ -98,31 +101,10 @@ def _findings(draft: Draft) -> str:
     if draft.findings.is_empty():
         return draft.bullets([absent("A match of a signature.", searched(draft))])
     ordered = draft.findings.sort("first_timestamp", "finding_id", nulls_last=True)
-    rows = [(str(row["finding_id"])[:8], _finding(row)) for row in ordered.head(LISTED).iter_rows(named=True)]
+    rows = [(str(row["finding_id"])[:8], cells(row, _FINDING)) for row in ordered.head(LISTED).iter_rows(named=True)]
     left = ordered.height - LISTED
     more = f"\n\n{words.count_of(left, 'further finding')} stand in `findings.parquet`." if left > 0 else ""
-    return (
-        table(["First (UTC)", "Last (UTC)", "Role", "Level", "Signature", "Hosts", "Count", "Evidence", "Note"], rows)
-        + more
-    )
-
-
-def _finding(row: Mapping[str, Any]) -> list[str]:
-    return [
-        _when(row["first_timestamp"]),
-        _when(row["last_timestamp"]),
-        str(row["role"]),
-        md(str(row["severity"] or "—")),
-        f"{md(str(row['title']))} ({md(str(row['signature_id']))})",
-        md(", ".join(row["hosts"] or [])) or "—",
-        f"{row['count']:,}",
-        cite(row["event_ids"], at_most=1),
-        "",
-    ]
-
-
-def _when(at: Any) -> str:
-    return f"{at:%Y-%m-%d} {words.clock(words.instant(at))}" if at else "undated"
+    return table(_FINDING, rows) + more
 
 
 def _absent(draft: Draft) -> str:

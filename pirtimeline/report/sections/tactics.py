@@ -8,10 +8,10 @@ from typing import Any
 import polars as pl
 
 from pirtimeline.report import words
-from pirtimeline.report.citations import cite
 from pirtimeline.report.claims import absent
 from pirtimeline.report.draft import Draft
 from pirtimeline.report.escaping import markdown as md
+from pirtimeline.report.sections.findings import cells
 from pirtimeline.report.sections.response import searched
 from pirtimeline.report.tables import row_id, table
 
@@ -44,7 +44,7 @@ def security(draft: Draft) -> str:
         claim = absent("A finding of a security kind above the level informational.", searched(draft))
         return "\n\n".join(filter(None, (draft.bullets([claim]), aside)))
     rows = [
-        (row_id("security", tactic, str(row["signature_id"])), [md(tactic), *_cells(row)])
+        (row_id("security", tactic, str(row["signature_id"])), [md(tactic), *cells(row, HEADER[1:])])
         for tactic, row in _by_tactic(_joined(grave), draft.facts.get("tactics") or {})
     ]
     more = f"{words.count_of(len(rows) - LISTED, 'further row')} left out." if len(rows) > LISTED else ""
@@ -73,20 +73,3 @@ def _by_tactic(findings: pl.DataFrame, tactics: Mapping[str, Any]) -> list[tuple
     ]
     places = {tactic: place for place, tactic in enumerate(ORDER)} | {"none named": len(ORDER) + 1}
     return sorted(pairs, key=lambda pair: (places.get(pair[0], len(ORDER)), pair[0]))
-
-
-def _cells(row: Mapping[str, Any]) -> list[str]:
-    return [
-        f"{md(str(row['title']))} ({md(str(row['signature_id']))})",
-        md(str(row["severity"] or "—")),
-        _when(row["first_timestamp"]),
-        _when(row["last_timestamp"]),
-        md(", ".join(row["hosts"] or [])) or "—",
-        f"{row['count']:,}",
-        cite(row["event_ids"], at_most=1),
-        "",
-    ]
-
-
-def _when(at: Any) -> str:
-    return f"{at:%Y-%m-%d} {words.clock(words.instant(at))}" if at else "undated"
