@@ -165,6 +165,15 @@ def test_fault_is_named_at_its_line(
         signatures.load([path], builtin=False)
 
 
+def test_every_rule_that_cannot_run_is_named_at_once(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.yml").write_text(GOOD if name == "b" else GOOD.replace("level:", f"level: {name}\nold:"))
+    with pytest.raises(SignatureError) as caught:
+        signatures.load([tmp_path], builtin=False)
+    told = str(caught.value).splitlines()
+    assert [line.split(":")[0].rsplit("/")[-1] for line in told] == ["a.yml", "c.yml", "Hint"], told
+
+
 def test_there_are_sixty_faults() -> None:
     assert len(CASES) >= 60
 

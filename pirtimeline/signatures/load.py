@@ -11,12 +11,12 @@ from typing import Any
 import polars as pl
 
 from pirtimeline.errors import SignatureError
-from pirtimeline.schema import ROLES
+from pirtimeline.signatures.actions import merged
 from pirtimeline.signatures.cache import cached
 from pirtimeline.signatures.condition import tests
 from pirtimeline.signatures.fields import FieldMaps, field_files, load_fields
+from pirtimeline.signatures.headers import windowed_of
 from pirtimeline.signatures.model import (
-    LEVELS,
     Correlation,
     Expression,
     Header,
@@ -100,7 +100,8 @@ def load(
         placeholders: a YAML file, name -> value or list of values, for rules with the modifier `expand`.
 
     Raises:
-        SignatureError: a file cannot be read, or a rule cannot be compiled; it names rule, file, line and feature.
+        SignatureError: a file cannot be read, or a rule cannot be compiled; it names every such rule, with file, line
+            and feature.
 
     Example:
         >>> rules = load()
@@ -110,10 +111,16 @@ def load(
     found = collect(paths, builtin=builtin, fields=fields, placeholders=placeholders)
     fatal = [problem for problem in found.problems if problem.fatal]
     if fatal:
-        more = f"; {len(fatal) - 1} more, which `signatures check` lists" if len(fatal) > 1 else ""
-        first = fatal[0]
-        raise replace(first, what=first.what + more).error()
+        raise _refusal(fatal)
     return found
+
+
+def _refusal(problems: Sequence[Problem]) -> SignatureError:
+    """Name every rule that cannot run, a line each, so that one run is enough to correct or remove them all."""
+    first, *others = [problem.error() for problem in problems]
+    hint = first.hint if not others else "correct these rules or take them out; `signatures check` says more of each"
+    lines = [first.what, *(f"{other.at}: {other.what}" for other in others)]
+    return SignatureError("\n".join(lines), at=first.at, hint=hint)
 
 
 def check(paths: Sequence[Path]) -> list[Problem]:
@@ -169,8 +176,6 @@ def _files(paths: Sequence[Path]) -> list[Path]:
 
 
 def _documents(files: Sequence[Path]) -> tuple[list[tuple[str, int, Mapping[str, Any]]], list[Windowed], list[Problem]]:
-    from pirtimeline.signatures.sigma import merged
-
     documents: list[tuple[str, int, Mapping[str, Any]]] = []
     windowed: list[Windowed] = []
     problems: list[Problem] = []
@@ -182,7 +187,7 @@ def _documents(files: Sequence[Path]) -> tuple[list[tuple[str, int, Mapping[str,
         for index, document in merged(content):
             pir = document.get("pir")
             if isinstance(pir, Mapping) and "windowed" in pir:
-                header, wrong = _windowed(document, pir, file, index)
+                header, wrong = windowed_of(document, pir, file, index)
                 windowed += [header] if header else []
                 problems += [wrong] if wrong else []
             else:
@@ -237,37 +242,6 @@ def _loader() -> Any:
             return made
 
     return Once
-
-
-def _windowed(
-    document: Mapping[str, Any], pir: Mapping[str, Any], file: Path, index: int
-) -> tuple[Windowed | None, Problem | None]:
-    """Read the header of a condition that a function finds."""
-    name, level, role = document.get("name"), document.get("level", LEVELS[0]), pir.get("role", "symptom")
-    wrong = ""
-    if not isinstance(name, str) or not isinstance(document.get("title"), str):
-        wrong = "the header of a windowed condition needs a name and a title"
-    elif level not in LEVELS:
-        wrong = f"the level {level!r} is none of {', '.join(LEVELS)}"
-    elif role not in ROLES:
-        wrong = f"the role {role!r} is none of {', '.join(ROLES)}"
-    if wrong:
-        return None, Problem(str(name or ""), str(file), index, wrong)
-    header = Header(
-        signature_id=str(name),
-        title=str(document["title"]),
-        level=level,
-        role=role,
-        names=tuple(str(word) for word in (document.get("id"), name) if word),
-        asks=" ".join(str(pir.get("asks", "")).split()),
-        tags=tuple(map(str, document.get("tags") or ())),
-        references=tuple(map(str, document.get("references") or ())),
-        falsepositives=tuple(map(str, document.get("falsepositives") or ())),
-        ours=True,
-        origin=str(file),
-        index=index,
-    )
-    return Windowed(header=header, windowed=str(pir["windowed"])), None
 
 
 def _placeholders(path: Path | None) -> Mapping[str, Sequence[str]]:

@@ -118,17 +118,28 @@ def _hits(
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
         for source in frames:
             frame = complete(source)
-            known = frame.collect_schema().names()
-            asked = {column for scope in groups for column in needed(scope, known, extras)}
-            places = {*PLACES, *BOUNDS, "parser"}
-            if _identified(frame, known):
-                places = (places | IDENTITY) - {"event_id"}
-            wanted = [name for name in known if name in asked or name in places]
+            wanted = _wanted(frame, read_by(groups, frame), extras)
             batches = frame.select(wanted).collect_batches(chunk_size=batch, maintain_order=True)
             for found in _ahead(pool, lambda some: _of_batch(some, groups, extras, lock), batches):
                 parts.extend(found)
     empty = pl.DataFrame(schema={**PLACES, **BOUNDS})
     return pl.concat([empty, *parts], how="diagonal").unique(["signature_id", "event_id"], maintain_order=True)
+
+
+def read_by(groups: Iterable[Scope], frame: pl.LazyFrame) -> list[Scope]:
+    """Keep the scopes that read any of a frame's parsers: no column is read for the others."""
+    parsers = frame.select(pl.col("parser").drop_nulls().unique().sort()).collect().to_series().to_list()
+    return [scope for scope in groups if any(scope.binding.reads(parser) for parser in parsers)]
+
+
+def _wanted(frame: pl.LazyFrame, groups: Iterable[Scope], extras: Mapping[str, frozenset[str]]) -> list[str]:
+    """List the columns to read: those that rules may look at, and those that a hit needs."""
+    known = frame.collect_schema().names()
+    asked = {column for scope in groups for column in needed(scope, known, extras)}
+    places = {*PLACES, *BOUNDS, "parser"}
+    if _identified(frame, known):
+        places = (places | IDENTITY) - {"event_id"}
+    return [name for name in known if name in asked or name in places]
 
 
 def _identified(frame: pl.LazyFrame, known: Iterable[str]) -> bool:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pirtimeline.signatures.model import Problem
+
+Keys = tuple[str | int, ...]
+"""Keys and places in lists that lead to a part of a document."""
+
+Failing = Callable[[Any], Keys | None]
+"""Finds the part of a search identifier that cannot be read, below it; None where all can."""
 
 VALUE = "\0"
 """A step that begins so leads to the value that follows, wherever it stands below."""
@@ -73,3 +79,43 @@ def _holding(node: Any, text: str) -> tuple[int, Any] | None:
         return (int(node.start_mark.line) + 1, node) if value == text else None
     below = (inner for each in value for inner in (each if isinstance(each, tuple) else (each,)))
     return next((found for inner in below if (found := _holding(inner, text)) is not None), None)
+
+
+def located(document: Mapping[str, Any], told: str, failing: Failing) -> Keys:
+    """Find the keys that lead to what an error is about: an item that fails by itself, else a key that it names.
+
+    Args:
+        document: the rule as it stands in its file.
+        told: what the error says.
+        failing: finds the part of a search identifier that cannot be read by itself.
+
+    Example:
+        >>> located({"title": "A", "level": "loud"}, "no such level: loud", lambda body: None)
+        ('level',)
+    """
+    detection = document.get("detection", document.get("filter"))
+    if isinstance(detection, Mapping):
+        parent = "detection" if "detection" in document else "filter"
+        for name, body in detection.items():
+            if name not in ("condition", "rules") and (found := failing(body)) is not None:
+                return (parent, str(name), *found)
+    said = told.lower()
+    if any(word in said for word in ("condition", "expected", "selector", "unbalanced", "aggregation")):
+        return ("correlation" if "correlation" in document else "detection", "condition")
+    inner = document.get("correlation")
+    if isinstance(inner, Mapping) and (key := _named(inner, said)):
+        return ("correlation", key)
+    if "sigma tag " in said:
+        tags = [str(tag) for tag in document.get("tags") or ()]
+        return ("tags", next((n for n, tag in enumerate(tags) if "." not in tag), 0))
+    if "role" in said:
+        return ("pir", "role")
+    return (key,) if (key := _named(document, said)) else ()
+
+
+def _named(keys: Mapping[str, Any], said: str) -> str:
+    words = {"identifier": "id", "log source": "logsource", "rule reference": "rules"}
+    for spoken, key in (*words.items(), *((str(key), str(key)) for key in sorted(keys, key=lambda k: -len(str(k))))):
+        if spoken in said and key in keys:
+            return key
+    return ""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
 
+from pirtimeline.signatures.regex import escaped
 from pirtimeline.signatures.text import folded
 
 PROBE = 1000
@@ -17,6 +18,9 @@ HEAD = 10
 
 COMMONER = 0.002
 """A head that so large a share of the rows holds beyond the needles themselves saves nothing."""
+
+CACHED = 6000
+"""Characters of all heads whose automaton stays in the two megabytes that Rust's engine keeps of one."""
 
 PAIRS = {"rule": pl.UInt32(), "row": pl.UInt32()}
 
@@ -73,10 +77,21 @@ def _search(texts: pl.Series, needles: Needles) -> pl.DataFrame:
 
     Few rows hold any: they are found without folding case but that of ASCII, the only case that ASCII text has.
     """
-    held = texts.str.contains_any(list(needles.heads), ascii_case_insensitive=True)
+    held = _holding(texts, needles.heads)
     rows = (held | (texts.str.len_bytes() > texts.str.len_chars())).fill_null(False).arg_true()
     wanted = needles.pairs["needle"].unique(maintain_order=True).to_list()
     some = texts.gather(rows).to_frame("text").select(folded(pl.col("text")).str.extract_many(wanted, overlapping=True))
     hits = pl.DataFrame({"needle": some.to_series(), "row": rows.cast(pl.UInt32)})
     listed = hits.filter(pl.col("needle").list.len() > 0).explode("needle")
     return listed.join(needles.pairs, on="needle").select("rule", "row")
+
+
+def _holding(texts: pl.Series, heads: Sequence[str]) -> pl.Series:
+    """Tell which texts hold a head.
+
+    As long as they fit into its cache, the automaton that a pattern becomes is walked twice as fast as that of
+    `contains_any`; what it takes for the same letter beyond ASCII only adds rows that are looked at again.
+    """
+    if sum(map(len, heads)) > CACHED:
+        return texts.str.contains_any(list(heads), ascii_case_insensitive=True)
+    return texts.str.contains("(?i)" + "|".join(map(escaped, heads)))

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from pirtimeline.errors import SignatureError
-from pirtimeline.schema import ROLES
 from pirtimeline.signatures.condition import MANY, ONE, All, Condition, Not, Test, Value, both, either
+from pirtimeline.signatures.headers import header_of
 from pirtimeline.signatures.model import (
-    LEVELS,
     Correlation,
     Expression,
-    Header,
     Logsource,
     Problem,
     Rule,
     Threshold,
 )
+from pirtimeline.signatures.places import located
 from pirtimeline.signatures.regex import to_rust
+from pirtimeline.signatures.wildcards import joined, tested
 
 if TYPE_CHECKING:
     from sigma.conditions import ConditionItem
@@ -87,7 +87,7 @@ class Reading:
         """Note a problem of one document; `line` is the document's ordinal until its place is looked up."""
         name = str(document.get("name") or document.get("id") or document.get("title") or "")
         hint = error.hint if isinstance(error, SignatureError) else ""
-        where = located(document, error, self._placeholders)
+        where = located(document, _told(error), partial(_failing, placeholders=self._placeholders))
         self.problems.append(Problem(name, path, index, _told(error), hint, where=where))
 
 
@@ -102,43 +102,15 @@ def _told(error: Exception) -> str:
     return error.what if isinstance(error, SignatureError) else str(error)
 
 
-def located(document: Document, error: Exception, placeholders: Placeholders) -> tuple[str | int, ...]:
-    """Find the keys that lead to what an error is about: an item that fails by itself, else a key that it names."""
-    detection = document.get("detection", document.get("filter"))
-    if isinstance(detection, Mapping):
-        parent = "detection" if "detection" in document else "filter"
-        for name, body in detection.items():
-            if name not in ("condition", "rules") and (found := _failing(body, placeholders)) is not None:
-                return (parent, str(name), *found)
-    said = _told(error).lower()
-    if any(word in said for word in ("condition", "expected", "selector", "unbalanced", "aggregation")):
-        return ("correlation" if "correlation" in document else "detection", "condition")
-    inner = document.get("correlation")
-    if isinstance(inner, Mapping) and (key := _named(inner, said)):
-        return ("correlation", key)
-    if "sigma tag " in said:
-        tags = [str(tag) for tag in document.get("tags") or ()]
-        return ("tags", next((n for n, tag in enumerate(tags) if "." not in tag), 0))
-    if "role" in said:
-        return ("pir", "role")
-    return (key,) if (key := _named(document, said)) else ()
-
-
-def _named(keys: Mapping[str, Any], said: str) -> str:
-    words = {"identifier": "id", "log source": "logsource", "rule reference": "rules"}
-    for spoken, key in (*words.items(), *((str(key), str(key)) for key in sorted(keys, key=lambda k: -len(str(k))))):
-        if spoken in said and key in keys:
-            return key
-    return ""
-
-
-def _failing(body: Any, placeholders: Placeholders) -> tuple[str | int, ...] | None:
+def _failing(body: Any, *, placeholders: Placeholders) -> tuple[str | int, ...] | None:
     """Find the part of a search identifier that cannot be read by itself; None where all can."""
     pairs: list[tuple[tuple[str | int, ...], Any]]
     if isinstance(body, Mapping) and body:
         pairs = [((str(key),), {key: value}) for key, value in body.items()]
     elif isinstance(body, list) and any(isinstance(each, Mapping) for each in body):
-        return next(((n, *f) for n, e in enumerate(body) if (f := _failing(e, placeholders)) is not None), None)
+        return next(
+            ((n, *f) for n, e in enumerate(body) if (f := _failing(e, placeholders=placeholders)) is not None), None
+        )
     else:
         pairs = [((), body)]
     return next((keys for keys, part in pairs if not _readable(part, placeholders)), None)
@@ -197,35 +169,7 @@ def _rule(rule: SigmaRule, filters: list[SigmaFilter], path: str, index: int, pl
     condition = either(tuple(_condition(c, placeholders) for c in filtered.detection.parsed_condition))
     words = (rule.logsource.category, rule.logsource.product, rule.logsource.service)
     logsource = Logsource(*(str(word or "").lower() for word in words))
-    return Rule(header=_header(rule, path, index), logsource=logsource, condition=condition)
-
-
-def _header(rule: Any, path: str, index: int) -> Header:
-    own = rule.custom_attributes.get("pir")
-    if own is not None and not isinstance(own, Mapping):
-        raise SignatureError("the key 'pir' must be a map")
-    pir: Mapping[str, Any] = own or {}
-    role = str(pir.get("role", "security"))
-    if role not in ROLES:
-        raise SignatureError(f"the role {role!r} is none of {', '.join(ROLES)}")
-    names = tuple(str(word) for word in (rule.id, rule.name) if word)
-    ours = own is not None and bool(rule.name)
-    level = rule.level.name.lower() if rule.level is not None else LEVELS[0]
-    return Header(
-        signature_id=str(rule.name) if ours else (names[0] if names else str(rule.title)),
-        title=str(rule.title),
-        level=level,
-        role=role,
-        names=names or (str(rule.title),),
-        asks=" ".join(str(pir.get("asks", "")).split()),
-        tags=tuple(str(tag) for tag in rule.tags),
-        references=tuple(str(r) for r in rule.references),
-        falsepositives=tuple(str(f) for f in rule.falsepositives),
-        unless=tuple(str(glob) for glob in pir.get("unless", ())),
-        ours=own is not None,
-        origin=path,
-        index=index,
-    )
+    return Rule(header=header_of(rule, path, index), logsource=logsource, condition=condition)
 
 
 def _condition(condition: Any, placeholders: Placeholders) -> Condition:
@@ -297,7 +241,7 @@ def _value(field: str | None, value: SigmaType, placeholders: Placeholders) -> C
         return either(tuple(_value(field, v, placeholders) for v in value.values))
     if isinstance(value, t.SigmaString):
         cased = isinstance(value, t.SigmaCasedString)
-        return either(tuple(_text(field, parts, cased) for parts in _filled(value, placeholders)))
+        return either(tuple(tested(field, parts, cased) for parts in _filled(value, placeholders)))
     if isinstance(value, t.SigmaRegularExpression):
         return _regex(field, value, placeholders)
     if field is None:
@@ -345,7 +289,7 @@ def _filled(value: SigmaString, placeholders: Placeholders) -> list[tuple[str | 
             choices.append([(MANY if part is SpecialChars.WILDCARD_MULTI else ONE,)])
         else:
             choices.append([(part,)])
-    return [_merged(part for group in combination for part in group) for combination in product(*choices)]
+    return [joined(part for group in combination for part in group) for combination in product(*choices)]
 
 
 def _values_of(name: str, placeholders: Placeholders) -> Sequence[str]:
@@ -354,35 +298,6 @@ def _values_of(name: str, placeholders: Placeholders) -> Sequence[str]:
             f"the placeholder %{name}% has no values; name them in a file and pass it as --placeholders"
         )
     return placeholders[name]
-
-
-def _merged(parts: Iterable[str | int]) -> tuple[str | int, ...]:
-    out: list[str | int] = []
-    for part in parts:
-        last = out[-1] if out else None
-        if isinstance(part, str) and isinstance(last, str):
-            out[-1] = last + part
-        else:
-            out.append(part)
-    return tuple(out)
-
-
-def _text(field: str | None, parts: tuple[str | int, ...], cased: bool) -> Test:
-    """Choose the plainest operator for a string with wildcards; keywords are looked for anywhere."""
-    parts = tuple(part for i, part in enumerate(parts) if part != MANY or i == 0 or parts[i - 1] != MANY)
-    if field is None:
-        parts = parts[parts[:1] == (MANY,) : len(parts) - (parts[-1:] == (MANY,))]
-    if not parts:
-        return Test(field, "contains" if field is None else "equals", ("",), cased)
-    if parts == (MANY,):
-        return Test(field, "exists", (True,))
-    if len(parts) == 1 and isinstance(parts[0], str):
-        return Test(field, "contains" if field is None else "equals", parts, cased)
-    shapes = {(MANY, str, MANY): "contains", (str, MANY): "startswith", (MANY, str): "endswith"}
-    shape = tuple(str if isinstance(part, str) else part for part in parts)
-    if field is not None and shape in shapes:
-        return Test(field, shapes[shape], tuple(p for p in parts if isinstance(p, str)), cased)
-    return Test(field, "like", (parts,), cased)
 
 
 def _regex(field: str | None, value: Any, placeholders: Placeholders) -> Condition:
@@ -432,7 +347,7 @@ def _correlation(rule: SigmaCorrelationRule, path: str, index: int) -> Correlati
     if not named:
         raise SignatureError("a correlation needs rules to refer to")
     return Correlation(
-        header=_header(rule, path, index),
+        header=header_of(rule, path, index),
         kind=kind,
         rules=tuple(named),
         group_by=tuple(rule.group_by or ()),
@@ -451,34 +366,3 @@ def _expression(node: Any) -> Expression:
         return node.reference
     word = {CorrelationConditionAND: "and", CorrelationConditionNOT: "not"}.get(type(node), "or")
     return word, tuple(_expression(arg) for arg in node.args)
-
-
-def merged(documents: Sequence[Any]) -> list[tuple[int, Document]]:
-    """Resolve `action` among the documents of one file: global and repeat lend their keys, reset forgets them."""
-    from copy import deepcopy
-
-    from sigma.collection import deep_dict_update
-
-    if not any(document and "action" in document for document in documents):
-        return [(index, document) for index, document in enumerate(documents) if document is not None]
-    lent: dict[str, Any] = {}
-    before: dict[str, Any] = {}
-    out: list[tuple[int, Document]] = []
-    for index, document in enumerate(documents):
-        if document is None:
-            continue
-        own = deepcopy(dict(document))
-        action = own.pop("action", None)
-        if action == "global":
-            lent = before = own
-        elif action == "reset":
-            lent = {}
-        elif action == "repeat":
-            before = deep_dict_update(deepcopy(before), own)
-            out.append((index, before))
-        elif "correlation" in own or "filter" in own:
-            out.append((index, own))
-        else:
-            before = deep_dict_update(own, deepcopy(lent)) if lent else own
-            out.append((index, before))
-    return out
