@@ -12,8 +12,15 @@ import yaml
 from pirtimeline import Case, Settings, signatures
 from pirtimeline.ingest import ingest
 from pirtimeline.investigation import own_events, parser_columns
+from pirtimeline.signatures.fields import load_fields
+from pirtimeline.signatures.model import Logsource
 
-KINDS: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "signatures" / "kinds.yaml").read_text("utf-8"))
+SAMPLES = Path(__file__).parent / "signatures"
+KINDS: dict[str, Any] = {
+    file: kind
+    for name in ("kinds.yaml", "keywords.yaml")
+    for file, kind in yaml.safe_load((SAMPLES / name).read_text("utf-8")).items()
+}
 
 
 def names(file: str) -> list[str]:
@@ -62,7 +69,72 @@ def test_every_rule_of_these_kinds_is_said_to_apply(folder: Path) -> None:
     assert told.filter(pl.col("applicable") != "yes").rows() == []
 
 
+LOGSOURCES = {
+    "windows": (
+        "process_creation registry_event registry_add registry_delete registry_set registry_rename file_event"
+        " file_access"
+        " file_change file_delete file_rename file_executable_detected network_connection dns_query image_load"
+        " pipe_created"
+        " ps_script ps_module ps_classic_start ps_classic_script wmi_event driver_load create_remote_thread"
+        " process_access"
+        " process_tampering create_stream_hash raw_access_thread sysmon_error sysmon_status",
+        "security system application applocker bits-client codeintegrity-operational diagnosis-scripted dns-server"
+        " driver-framework firewall-as ldap lsa-server msexchange-management ntlm openssh powershell powershell-classic"
+        " printservice-admin printservice-operational security-mitigations shell-core smbclient-security"
+        " smbserver-connectivity sysmon taskscheduler terminalservices-localsessionmanager vhdmp windefend wmi"
+        " appmodel-runtime appxdeployment-server appxpackaging-om capi2 certificateservicesclient-lifecycle-system iis",
+    ),
+    "linux": (
+        "process_creation network_connection file_event",
+        "auditd auth clamav cron guacamole sshd sudo syslog vsftpd",
+    ),
+    "macos": ("process_creation file_event network_connection", ""),
+    "aws": ("", "cloudtrail guardduty"),
+    "azure": ("", "activitylogs auditlogs signinlogs pim riskdetection"),
+    "gcp": ("", "gcp.audit google_workspace.admin google_workspace.login"),
+    "google_workspace": ("", "admin login"),
+    "m365": ("", "audit exchange threat_management threat_detection"),
+    "okta": ("", "okta"),
+    "onelogin": ("", "onelogin.events"),
+    "github": ("", "audit"),
+    "bitbucket": ("", "audit"),
+    "cisco": ("", "aaa bgp ldp duo asa"),
+    "huawei": ("", "bgp"),
+    "juniper": ("", "bgp"),
+    "fortios": ("", "sslvpnd event"),
+    "zeek": ("", "conn dns http smb_files rdp kerberos dce_rpc x509"),
+    "kubernetes": ("application", "audit"),
+    "": ("dns firewall proxy webserver antivirus database application", "apache nginx"),
+    **dict.fromkeys(
+        (
+            "django",
+            "jvm",
+            "nodejs",
+            "opencanary",
+            "python",
+            "rpc_firewall",
+            "ruby_on_rails",
+            "spring",
+            "sql",
+            "velocity",
+        ),
+        ("application", ""),
+    ),
+}
+"""Product -> the categories and the services that public collections of rules are written for."""
+
+
+@pytest.mark.parametrize("product", LOGSOURCES)
+def test_every_public_logsource_is_bound(product: str) -> None:
+    maps = load_fields()
+    categories, services = (words.split() for words in LOGSOURCES[product])
+    asked = [Logsource(category=word, product=product) for word in categories]
+    asked += [Logsource(product=product, service=word) for word in services]
+    assert [str(each) for each in asked if not maps.bindings(each)] == []
+
+
 NOT_HERE = [
+    ({"category": "edr"}, {"s": {"x": 1}}, "no field map knows the logsource category edr"),
     ({"product": "qualys"}, {"s": {"event.category": "x"}}, "no field map knows the logsource product qualys"),
     (
         {"product": "macos", "category": "process_creation"},
