@@ -8,6 +8,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,11 @@ import polars as pl
 from pirtimeline.ingest import backsteps, marks
 from pirtimeline.ingest.finish import Ongoing, finish, turns, with_next
 from pirtimeline.ingest.parts import Parts, write_parts
-from pirtimeline.ingest.recover import parse_or_recover
+from pirtimeline.ingest.recover import Read, parse_or_recover, recovered
 from pirtimeline.ingest.streams import EARLY, settled_alike
 from pirtimeline.ingest.together import settle_together
 from pirtimeline.parsing import clock
-from pirtimeline.parsing.blocks import parse_many
+from pirtimeline.parsing.blocks import parse, parse_many
 from pirtimeline.parsing.columns import timed
 from pirtimeline.parsing.lines import BINARY
 from pirtimeline.parsing.plan import SourcePlan
@@ -123,24 +124,28 @@ def _rows_of_small(batch: Sequence[Task], contents: Sequence[bytes], installed: 
     for plan, data in pairs:
         if plan.parser:
             yield from _parsed(plan, data, installed)
-    texts = sorted(((plan, data) for plan, data in pairs if not plan.parser), key=lambda pair: _alike(pair[0]))
-    for _, group in groupby(texts, key=lambda pair: _alike(pair[0])):
-        yield from _together([*group], installed)
+    texts = sorted(((_alike(plan), plan, data) for plan, data in pairs if not plan.parser), key=itemgetter(0))
+    left: list[Read] = []
+    for _, group in groupby(texts, key=itemgetter(0)):
+        yield from _together([(plan, data) for _, plan, data in group], left)
+    better = recovered(left, installed)
+    for place, one in enumerate(left):
+        yield _alone(better.get(place, one.table), one.plan)
 
 
-def _together(group: Sequence[tuple[SourcePlan, bytes]], installed: Installed) -> Iterator[Finished]:
+def _together(group: Sequence[tuple[SourcePlan, bytes]], left: list[Read]) -> Iterator[Finished]:
+    """Read sources of the same formats, settle those that can be at once, and add the others to those left."""
     plan = group[0][0]
     if len(group) == 1:
-        yield _alone(parse_or_recover(Block(0, group[0][1]), plan, installed), plan)
+        left.append(Read(Block(0, group[0][1]), plan, parse(Block(0, group[0][1]), plan)))
         return
     read = parse_many([data for _, data in group], plan.formats, encoding=plan.encoding, newline=plan.newline)
     settled = settle_together(read, [mine for mine, _ in group])
     yield from ((rows, settled.told) for rows in settled.rows)
-    left = read.filter(pl.col("_block").is_in(settled.left)) if settled.rows else read
-    for (number,), found in left.partition_by("_block", as_dict=True, maintain_order=True).items():
+    rest = read.filter(pl.col("_block").is_in(settled.left)) if settled.rows else read
+    for (number,), found in rest.partition_by("_block", as_dict=True, maintain_order=True).items():
         mine, data = group[number]
-        rejected = (found["parser"] == UNRECOGNISED).any()
-        yield _alone(parse_or_recover(Block(0, data), mine, installed) if rejected else found, mine)
+        left.append(Read(Block(0, data), mine, found))
 
 
 def _alone(table: pl.DataFrame, plan: SourcePlan) -> Finished:

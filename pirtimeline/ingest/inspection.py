@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from pirtimeline import evidence
 from pirtimeline.ingest import marks
 from pirtimeline.ingest.advice import advice
 from pirtimeline.ingest.declare import check, declare
-from pirtimeline.ingest.recover import parse_or_recover
+from pirtimeline.ingest.recover import Read, recovered
 from pirtimeline.ingest.sighting import dated, kept
+from pirtimeline.parsing.blocks import parse
 from pirtimeline.parsing.plan import SourcePlan
 from pirtimeline.parsing.plugin import Format, Parser
 from pirtimeline.parsing.registry import installed
@@ -25,9 +27,6 @@ from pirtimeline.settings import Settings
 
 EXAMPLES = 3
 """Rejects, and gaps, that are shown of a source."""
-
-_WORTH_A_LOOK = 0.05
-"""Share of a source's bytes as rejects from which it is read again, with formats looked for in these."""
 
 _QUIET = timedelta(minutes=1)
 _STEPS, _SHARE = 20, 0.1
@@ -50,9 +49,10 @@ def inspect(settings: Settings) -> tuple[list[dict[str, Any]], list[str]]:
     held: list[pl.DataFrame] = []
     found = survey(walk, known, forced=settings.parsers, seen=_holding(held))
     walk.require()
-    plans = {key: declare(plan, settings, _paths(found.looked)[key]) for key, plan in found.plans.items()}
+    paths = {one.source.source_id: one.paths for one in found.looked}
+    plans = {key: declare(plan, settings, paths[key]) for key, plan in found.plans.items()}
     events = dated(_recovered(held, found.looked, plans, known), plans)
-    rows = [_row(one, plans[one.source.source_id], events.get(one.source.source_id)) for one in found.looked]
+    rows = _rows(found.looked, plans, events)
     rows.sort(key=lambda row: str(row["path"]))
     skipped = [f"skipped {one['path']}: {one['reason']}" for one in walk.custody["skipped"]]
     return rows, [*advice(rows), *skipped]
@@ -68,40 +68,62 @@ def _holding(held: list[pl.DataFrame]) -> Callable[[pl.DataFrame], pl.DataFrame]
     return seen
 
 
-def _paths(looked: Sequence[Looked]) -> dict[str, tuple[str, ...]]:
-    return {one.source.source_id: one.paths for one in looked}
-
-
 def _recovered(
     tables: Sequence[pl.DataFrame],
     looked: Sequence[Looked],
     plans: Mapping[str, SourcePlan],
     known: Mapping[str, Format | Parser],
 ) -> pl.DataFrame:
-    """Put the rows of all sources together; where no format reads most of one, it is read again as ingest would."""
+    """Put the rows of all sources together; where formats do not read all of a beginning, it is read as by ingest."""
     rows = pl.concat(tables, how="diagonal_relaxed") if tables else kept(pl.DataFrame())
-    size = pl.col("byte_length").cast(pl.Int64)
-    refused = size.filter(pl.col("parser") == UNRECOGNISED).sum() > _WORTH_A_LOOK * size.sum()
-    worse = set(rows.group_by("source_id").agg(refused.alias("worse")).filter("worse")["source_id"])
-    worse |= {key for key, plan in plans.items() if not plan.formats and not plan.parser}
-    again = [
-        kept(parse_or_recover(Block(0, data), plans[key], known), key, offset)
-        for one in looked
-        if (key := one.source.source_id) in worse
-        for offset, data in one.pieces
-        if not offset
+    beginnings = {one.source.source_id: one.pieces[0][1] for one in looked if one.pieces and not one.pieces[0][0]}
+    read = [*_refused(rows, beginnings, plans)]
+    read += [
+        Read(Block(0, data), plans[key], kept(parse(Block(0, data), plans[key]), key))
+        for key, data in beginnings.items()
+        if not plans[key].formats and not plans[key].parser
     ]
-    if not again:
+    better = recovered(read, known)
+    anew = {one.plan.source_id: one for place, one in enumerate(read) if place in better or not one.plan.formats}
+    tables = [
+        kept(better.get(place, one.table), one.plan.source_id)
+        for place, one in enumerate(read)
+        if one.plan.source_id in anew
+    ]
+    if not tables:
         return rows
-    beginnings = {one.source.source_id: len(one.pieces[0][1]) for one in looked if one.pieces}
-    beginnings = {key: size for key, size in beginnings.items() if key in worse}
-    begun = pl.col("source_id").replace_strict(beginnings, default=0, return_dtype=pl.UInt64) > pl.col("byte_offset")
-    return pl.concat([rows.filter(~begun), *again], how="diagonal_relaxed")
+    sizes = {key: len(one.block.data) for key, one in anew.items()}
+    begun = pl.col("source_id").replace_strict(sizes, default=0, return_dtype=pl.UInt64) > pl.col("byte_offset")
+    return pl.concat([rows.filter(~begun), *tables], how="diagonal_relaxed")
 
 
-def _row(one: Looked, plan: SourcePlan, events: pl.DataFrame | None) -> dict[str, Any]:
-    """Tell what a source holds from the events of its samples."""
-    counted = marks.tallies(events).get(plan.source_id, marks.NOTHING) if events is not None else marks.NOTHING
+def _refused(rows: pl.DataFrame, beginnings: Mapping[str, bytes], plans: Mapping[str, SourcePlan]) -> Iterator[Read]:
+    """Give the beginnings of sources some of whose rows are rejects, with their rows."""
+    bad = rows.filter((pl.col("parser") == UNRECOGNISED).any().over("source_id"))
+    for (key,), mine in bad.partition_by("source_id", as_dict=True, maintain_order=True).items():
+        if data := beginnings.get(str(key)):
+            yield Read(Block(0, data), plans[str(key)], mine.filter(pl.col("byte_offset") < len(data)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What events of samples tell of each source."""
+
+    tallies: Mapping[str, Mapping[str, Any]]
+    gaps: Mapping[str, list[dict[str, Any]]]
+    examples: Mapping[str, list[str]]
+    undated: Mapping[str, int]
+
+
+def _rows(looked: Sequence[Looked], plans: Mapping[str, SourcePlan], events: pl.DataFrame) -> list[dict[str, Any]]:
+    """Tell what each source holds from the events of its samples."""
+    whole = [one.source.source_id for one in looked if len(one.pieces) < 2]
+    said = _Told(marks.tallies(events), _gaps(events, whole), _examples(events), _undated(events))
+    return [_row(one, plans[one.source.source_id], said) for one in looked]
+
+
+def _row(one: Looked, plan: SourcePlan, said: _Told) -> dict[str, Any]:
+    counted = said.tallies.get(plan.source_id, marks.NOTHING)
     zone, basis = marks.zone_of(plan, counted["time_bases"])
     total = max(counted["events"], 1)
     shares = {name: count / total for name, count in counted["parsers"].items()}
@@ -115,39 +137,49 @@ def _row(one: Looked, plan: SourcePlan, events: pl.DataFrame | None) -> dict[str
         "zone_basis": basis,
         "first": counted["first_timestamp"],
         "last": counted["last_timestamp"],
-        "gaps": [] if events is None else _gaps(events, whole=len(one.pieces) < 2),
+        "gaps": said.gaps.get(plan.source_id, []),
         "rejects": counted["rejects"],
-        "examples": [] if events is None else _examples(events),
-        "undated": 0 if events is None else _undated(events),
+        "examples": said.examples.get(plan.source_id, []),
+        "undated": said.undated.get(plan.source_id, 0),
         "because": [reason["text"] for reason in plan.because],
         "advice": [],
     }
 
 
-def _examples(events: pl.DataFrame) -> list[str]:
-    return events.filter(pl.col("parser") == UNRECOGNISED)["message"].drop_nulls().head(EXAMPLES).to_list()
+def _examples(events: pl.DataFrame) -> dict[str, list[str]]:
+    """Show the first few rejects of each source."""
+    refused = events.filter((pl.col("parser") == UNRECOGNISED) & pl.col("message").is_not_null())
+    shown = refused.group_by("source_id", maintain_order=True).agg(pl.col("message").head(EXAMPLES))
+    return {source_id: list(texts) for source_id, texts in shown.iter_rows()}
 
 
-def _undated(events: pl.DataFrame) -> int:
-    """Count events whose text tells a time of which no year, date or start is known."""
+def _undated(events: pl.DataFrame) -> dict[str, int]:
+    """Count the events of each source whose text tells a time of which no year, date or start is known."""
     told = pl.col("timestamp_text").is_not_null() & pl.col("timestamp").is_null() & (pl.col("parser") != STRUCTURE)
-    return int(events.select(told.sum()).item())
+    return dict(events.filter(told).group_by("source_id").len().iter_rows())
 
 
-def _gaps(events: pl.DataFrame, *, whole: bool) -> list[dict[str, Any]]:
-    """List the longest quiet stretches of a source: over a tenth of its span, and twenty times its usual step.
+def _gaps(events: pl.DataFrame, whole: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """List the longest quiet stretches of sources: over a tenth of their span, and twenty times their usual step.
 
-    Where only beginning and end were looked at, the bytes between them are none.
+    Args:
+        events: dated rows of all sources.
+        whole: the sources that were seen whole: of others the bytes between beginning and end are no gap.
     """
-    times = events.filter(pl.col("timestamp").is_not_null()).select("timestamp").sort("timestamp")
-    steps = times.with_columns(until=pl.col("timestamp").shift(-1)).drop_nulls()
-    if steps.height < _STEPS or not whole:
-        return []
-    quiet = pl.col("until") - pl.col("timestamp")
-    least = pl.max_horizontal(pl.lit(_QUIET), quiet.sum() * _SHARE, quiet.median() * _STEPS)
-    long = steps.with_columns(quiet=quiet).filter(quiet > least)
-    longest = long.sort("quiet", descending=True, maintain_order=True).head(EXAMPLES)
-    return [
-        {"from": marks.stamp(begin), "to": marks.stamp(end), "seconds": quiet.total_seconds()}
-        for begin, end, quiet in longest.iter_rows()
-    ]
+    times = events.filter(pl.col("timestamp").is_not_null() & pl.col("source_id").is_in(whole))
+    times = times.select("source_id", "timestamp").sort("source_id", "timestamp")
+    steps = times.with_columns(until=pl.col("timestamp").shift(-1).over("source_id")).drop_nulls()
+    steps = steps.with_columns(quiet=pl.col("until") - pl.col("timestamp"))
+    usual = steps.group_by("source_id").agg(
+        steps=pl.len(), span=pl.col("quiet").sum() * _SHARE, step=pl.col("quiet").median() * _STEPS
+    )
+    long = (
+        steps.join(usual.filter(pl.col("steps") >= _STEPS), on="source_id")
+        .filter(pl.col("quiet") > pl.max_horizontal(pl.lit(_QUIET), "span", "step"))
+        .sort(["source_id", "quiet", "timestamp"], descending=[False, True, False])
+    )
+    found: dict[str, list[dict[str, Any]]] = {}
+    for source_id, begin, end, quiet in long.select("source_id", "timestamp", "until", "quiet").iter_rows():
+        told = {"from": marks.stamp(begin), "to": marks.stamp(end), "seconds": quiet.total_seconds()}
+        found.setdefault(source_id, []).append(told)
+    return {source_id: gaps[:EXAMPLES] for source_id, gaps in found.items()}

@@ -12,7 +12,7 @@ from pirtimeline.parsing.offsets import fixed
 from pirtimeline.parsing.plan import SourcePlan
 from pirtimeline.parsing.rule import TimeRule
 from pirtimeline.parsing.times import FIELDS
-from pirtimeline.schema import UNRECOGNISED
+from pirtimeline.schema import UNRECOGNISED, UTC
 
 _KEPT = {
     "source_id": pl.String(),
@@ -25,6 +25,11 @@ _KEPT = {
     **FIELDS,
     "_piece_of": pl.Int64(),
 }
+
+_SHOWN = (
+    *("source_id", "byte_offset", "byte_length", "line_count", "parser", "message", "continues"),
+    *("timestamp_text", "timestamp", "time_basis"),
+)
 
 
 def kept(table: pl.DataFrame, source_id: str = "", offset: int = 0) -> pl.DataFrame:
@@ -43,31 +48,35 @@ def kept(table: pl.DataFrame, source_id: str = "", offset: int = 0) -> pl.DataFr
     return rows.with_columns(pl.col("byte_offset") + offset, message)
 
 
-def dated(rows: pl.DataFrame, plans: Mapping[str, SourcePlan]) -> dict[str, pl.DataFrame]:
-    """Date the rows of each source by its plan.
+def dated(rows: pl.DataFrame, plans: Mapping[str, SourcePlan]) -> pl.DataFrame:
+    """Date the rows of sources, each by its plan.
 
     Sources whose texts tell whole dates, and whose zone has one offset, do not depend on order: they go together.
 
     Returns:
-        Source id -> its rows in order, with `timestamp`, `time_basis` and `continues`.
+        The rows, source by source and in order, with `timestamp`, `time_basis` and `continues`.
     """
     ordered = rows.sort("source_id", "byte_offset").with_columns(continues=pl.col("_piece_of").cast(pl.String))
     loose = pl.col("_lacks").is_not_null() | pl.col("_ambiguous").fill_null(False)
     alone = set(ordered.filter(loose)["source_id"])
-    found: dict[str, pl.DataFrame] = {}
+    found: list[pl.DataFrame] = []
     together: dict[TimeRule, list[pl.DataFrame]] = {}
     for (key,), part in ordered.partition_by("source_id", as_dict=True, maintain_order=True).items():
         rule = plans[str(key)].rule
         if str(key) in alone or not (rule.zone is None or fixed(rule.zone) is not None):
-            found[str(key)] = _settled(part, rule)
+            found.append(_settled(part, rule))
         else:
             together.setdefault(replace(rule, mtime=None, name_date=None, start=None, year=None), []).append(part)
     for rule, parts in together.items():
-        table, _ = clock.settle(
-            pl.concat(parts), rule, clock.Carry(known=clock.Known(order=rule.date_order, sure=True))
-        )
-        found |= {str(key): one for (key,), one in table.partition_by("source_id", as_dict=True).items()}
-    return found
+        carry = clock.Carry(known=clock.Known(order=rule.date_order, sure=True))
+        found.append(clock.settle(pl.concat(parts), rule, carry)[0])
+    told = [one.select(*_SHOWN) for one in found]
+    return pl.concat(told, how="vertical_relaxed").sort("source_id", "byte_offset") if told else _nothing(ordered)
+
+
+def _nothing(rows: pl.DataFrame) -> pl.DataFrame:
+    dates = {"timestamp": pl.lit(None, UTC), "time_basis": pl.lit(None, pl.String)}
+    return rows.with_columns(**dates).select(*_SHOWN)
 
 
 def _settled(part: pl.DataFrame, rule: TimeRule) -> pl.DataFrame:

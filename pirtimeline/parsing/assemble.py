@@ -36,6 +36,9 @@ _TAI_AHEAD_S = 10
 _OFFSET = re.compile(r"^(?:UTC|GMT|UCT|UT|Z)?([+-])([0-9]{1,2})(?::?([0-9]{2}))?(?::?([0-9]{2}))?$")
 _MINUTES = re.compile(r"^[+-][0-9]{3}$")
 _UTC_WORDS = frozenset(["Z", "UTC", "GMT", "UCT", "UT", "ZULU", "ETC/UTC", "ETC/GMT", "ETC/UCT", "ETC/ZULU"])
+_WHOLE = frozenset(["year", "year2", "month", "day", "yday", "hour", "minute", "second", "millis", "elapsed", "west"])
+"""Roles whose texts are whole numbers."""
+
 _NUMBERS = r"^\D*([0-9]{1,4})[/.-]([0-9]{1,2})[/.-]([0-9]{1,4})"
 
 
@@ -48,7 +51,7 @@ def read(texts: pl.Series, layout: Layout, *, order: str | None = None) -> pl.Da
         datetime.datetime(2024, 2, 29, 0, 0)
     """
     parts = _parts(texts, layout)
-    roles = frozenset(parts.columns)
+    roles = frozenset(parts.columns)  # numbers are cast before they are used: each stands in many terms
     counted = _counted(roles)
     local = _wall(roles, layout, order) if counted is None else counted
     zones = _zones(parts["zone"]) if "zone" in roles else {}
@@ -60,7 +63,7 @@ def read(texts: pl.Series, layout: Layout, *, order: str | None = None) -> pl.Da
         "_lacks": pl.lit(layout.lacks, pl.String),
         "_ambiguous": _several(layout, order),
     }
-    frame = parts.lazy().select(**said).collect()
+    frame = parts.select(**said)
     known = pl.col("_local").is_not_null()
     if not layout.any_zone and zones:
         known &= pl.col("_zone_word").is_null() | pl.col("_zone_word").is_in(_known_words(zones))
@@ -73,12 +76,15 @@ def _known_words(zones: Mapping[str, tuple[int | None, str | None]]) -> list[str
 
 
 def _parts(texts: pl.Series, layout: Layout) -> pl.DataFrame:
-    """Give a column of text for each role; of several groups with one role the first that matched."""
+    """Give a column for each role, numbers as such; of several groups with one role the first that matched."""
     groups = texts.rename("text").to_frame().select(pl.col("text").str.extract_groups(layout.capture)).unnest("text")
     held: dict[str, list[str]] = {}
     for role, column in zip(layout.roles, groups.columns, strict=True):
         held.setdefault(role, []).append(column)
-    return groups.select(pl.coalesce(columns).alias(role) for role, columns in held.items())
+    texts_of = {
+        role: pl.coalesce(columns) if len(columns) > 1 else pl.col(columns[0]) for role, columns in held.items()
+    }
+    return groups.select((_whole(text) if role in _WHOLE else text).alias(role) for role, text in texts_of.items())
 
 
 def _counted(roles: frozenset[str]) -> pl.Expr | None:
@@ -106,19 +112,19 @@ def _counted(roles: frozenset[str]) -> pl.Expr | None:
 def _wall(roles: frozenset[str], layout: Layout, order: str | None) -> pl.Expr:
     """Give microseconds of the wall time as written."""
     if "elapsed" in roles:
-        day, seconds = pl.lit(0, pl.Int64), _number("elapsed")
+        day, seconds = pl.lit(0, pl.Int64), pl.col("elapsed")
     else:
         day, seconds = _day(roles, layout, order), _clock_seconds(roles)
     micros = (day * DAY_S + seconds) * SECOND
     if "fraction" in roles:
         micros += _micros("fraction").fill_null(0)
     if "millis" in roles:
-        micros += _number("millis").fill_null(0) * 1000
+        micros += pl.col("millis").fill_null(0) * 1000
     return micros
 
 
-def _number(role: str) -> pl.Expr:
-    return pl.col(role).str.strip_chars_start(" ").cast(pl.Int64, strict=False)
+def _whole(text: pl.Expr) -> pl.Expr:
+    return text.str.strip_chars_start(" ").cast(pl.Int64, strict=False)
 
 
 def _micros(role: str) -> pl.Expr:
@@ -127,12 +133,12 @@ def _micros(role: str) -> pl.Expr:
 
 
 def _clock_seconds(roles: frozenset[str]) -> pl.Expr:
-    hour = _number("hour") if "hour" in roles else pl.lit(0, pl.Int64)
+    hour = pl.col("hour") if "hour" in roles else pl.lit(0, pl.Int64)
     if "half" in roles:
         later = half(pl.col("half"))
         hour = pl.when(later.is_null()).then(hour).otherwise(hour % 12 + 12 * later)
-    minute = _number("minute") if "minute" in roles else pl.lit(0, pl.Int64)
-    second = _number("second").fill_null(0) if "second" in roles else pl.lit(0, pl.Int64)
+    minute = pl.col("minute") if "minute" in roles else pl.lit(0, pl.Int64)
+    second = pl.col("second").fill_null(0) if "second" in roles else pl.lit(0, pl.Int64)
     return hour * 3600 + minute * 60 + second
 
 
@@ -159,27 +165,24 @@ def _day(roles: frozenset[str], layout: Layout, order: str | None) -> pl.Expr:
         return pl.lit(0, pl.Int64)
     year = _year(roles)
     if "yday" in roles:
-        nth = _number("yday")
-        return pl.when(nth.is_between(1, 365 + _leap(year))).then(days(year, pl.lit(1), nth))
+        nth = pl.col("yday")
+        first = pl.date(year, 1, 1)
+        return pl.when(nth.is_between(1, 365 + first.dt.is_leap_year().cast(pl.Int64))).then(_since_1970(first, nth))
     if "month" in roles:
-        return real_day(year, _number("month"), _number("day"))
+        return real_day(year, pl.col("month"), pl.col("day"))
     name = pl.col("month_name").str.to_lowercase().str.strip_chars_end(".")
-    return real_day(year, _mapped(name, words().months), _number("day"))
+    return real_day(year, _mapped(name, words().months), pl.col("day"))
 
 
 def _year(roles: frozenset[str]) -> pl.Expr:
     if "year" in roles:
-        return _number("year")
-    return _century(_number("year2")) if "year2" in roles else pl.lit(LEAP_YEAR, pl.Int64)
+        return pl.col("year")
+    return _century(pl.col("year2")) if "year2" in roles else pl.lit(LEAP_YEAR, pl.Int64)
 
 
 def _century(year: pl.Expr) -> pl.Expr:
     """Place a year of two digits between 1970 and 2069, as POSIX does; one of four stays."""
     return pl.when(year >= 100).then(year).otherwise(year + 1900 + 100 * (year < _PIVOT).cast(pl.Int64))
-
-
-def _leap(year: pl.Expr) -> pl.Expr:
-    return ((year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))).cast(pl.Int64)
 
 
 def real_day(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> pl.Expr:
@@ -190,20 +193,14 @@ def real_day(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> pl.Expr:
         >>> frame.select(real_day(pl.col("y"), pl.col("m"), pl.col("d"))).to_series().to_list()
         [19782, None]
     """
-    longest = pl.when(month == 2).then(28 + _leap(year)).otherwise(31 - (month - 1) % 7 % 2)
-    return pl.when(month.is_between(1, 12) & day.is_between(1, longest)).then(days(year, month, day))
+    first = pl.date(year, pl.when(month.is_between(1, 12)).then(month), 1)
+    longest = first.dt.month_end().dt.day()
+    return pl.when(day.is_between(1, longest)).then(_since_1970(first, day))
 
 
-def days(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> pl.Expr:
-    """Count days since 1970 in the Gregorian calendar (Hinnant, `days_from_civil`).
-
-    Example:
-        >>> pl.select(days(pl.lit(1970), pl.lit(1), pl.lit(1))).item()
-        0
-    """
-    shifted = year - (month <= 2).cast(pl.Int64)
-    of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
-    return 365 * shifted + shifted // 4 - shifted // 100 + shifted // 400 + of_year - 719_468
+def _since_1970(first: pl.Expr, nth: pl.Expr) -> pl.Expr:
+    """Count the days from 1970 to the nth from a date on."""
+    return first.cast(pl.Int32).cast(pl.Int64) + nth - 1
 
 
 def _preferred(layout: Layout, order: str | None) -> tuple[str, ...]:
@@ -223,7 +220,7 @@ def _several(layout: Layout, order: str | None) -> pl.Expr:
 
 def _readings() -> dict[str, pl.Expr]:
     """Give the day in each order of a date of bare numbers; null where that order makes no date."""
-    first, second, third = _number("first"), _number("second_number"), _number("third")
+    first, second, third = (_whole(pl.col(name)) for name in ("first", "second_number", "third"))
     short = pl.col("first").str.len_bytes().eq(2) & pl.col("third").str.len_bytes().eq(2)
     return {
         "mdy": real_day(_century(third), first, second),
@@ -288,19 +285,22 @@ def _unit(roles: frozenset[str]) -> int:
 
 def _zones(texts: pl.Series) -> dict[str, tuple[int | None, str | None]]:
     """Read the few different zone texts of a column, each once."""
-    return {text: zone_text(text) for text in texts.drop_nulls().unique().sort()}
+    return {text: zone_text(text) for text in sorted(texts.drop_nulls().unique())}
 
 
 def _zone_part(zones: Mapping[str, tuple[int | None, str | None]], part: int, dtype: pl.DataType) -> pl.Expr:
     known = {text: read[part] for text, read in zones.items() if read[part] is not None}
     if not known:
         return pl.lit(None, dtype)
+    if len(known) == 1:
+        ((text, value),) = known.items()
+        return pl.when(pl.col("zone") == text).then(pl.lit(value, dtype))
     return pl.col("zone").replace_strict(known, default=None, return_dtype=dtype)
 
 
 def _offset(roles: frozenset[str], zones: Mapping[str, tuple[int | None, str | None]]) -> pl.Expr:
     """Give the offset in seconds: of the zone's text, or of minutes that are counted west of UTC."""
-    return -60 * _number("west").cast(pl.Int32) if "west" in roles else _zone_part(zones, 0, pl.Int32())
+    return -60 * pl.col("west").cast(pl.Int32) if "west" in roles else _zone_part(zones, 0, pl.Int32())
 
 
 def zone_text(text: str) -> tuple[int | None, str | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
+from operator import itemgetter
 
 import polars as pl
 
@@ -91,11 +92,11 @@ def _from_line(plan: SourcePlan, offset: int, data: bytes) -> Piece:
 
 def _groups(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
     """Put pieces of the same formats together, as far as they are not too much at once."""
-    ordered = sorted((one for one in pieces if one[2] and one[0].formats), key=lambda one: _alike(one[0]))
-    for _, alike in groupby(ordered, key=lambda one: _alike(one[0])):
+    keyed = [(alike(one[0]), one) for one in pieces if one[2] and one[0].formats]
+    for _, group in groupby(sorted(keyed, key=itemgetter(0)), key=itemgetter(0)):
         held: list[Piece] = []
         size = 0
-        for one in alike:
+        for _, one in group:
             held.append(one)
             size += len(one[2])
             if size >= TOGETHER:
@@ -105,9 +106,9 @@ def _groups(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
             yield held
 
 
-def _alike(plan: SourcePlan) -> str:
-    told = plan.to_json()
-    return repr([told[key] for key in ("formats", "encoding", "newline")])
+def alike(plan: SourcePlan) -> str:
+    """Give a text that is the same for plans whose sources are read alike, and so together."""
+    return repr([plan.formats_json(), plan.encoding, plan.newline])
 
 
 def _read(group: Sequence[Piece]) -> pl.DataFrame:

@@ -24,7 +24,11 @@ from pirtimeline.parsing.prefixed import prefixed
 
 
 def detect(
-    samples: pl.DataFrame, paths: Mapping[str, str], formats: Sequence[Format]
+    samples: pl.DataFrame,
+    paths: Mapping[str, str],
+    formats: Sequence[Format],
+    *,
+    known: Mapping[str, frozenset[str]] | None = None,
 ) -> dict[str, tuple[FormatUse, ...]]:
     """Find the formats of each source.
 
@@ -32,6 +36,7 @@ def detect(
         samples: `source_id`, `piece`, `line`, `text`: sample lines of every source, in order, a source's together.
         paths: source id -> path, for the globs that favour a format.
         formats: the formats to choose from.
+        known: source id -> names of formats that are not asked for its lines: it is read by them already.
 
     Returns:
         For each source the formats that open its lines, in the order in which they are asked; what no named format
@@ -42,6 +47,9 @@ def detect(
     found = matches(samples["text"], outer)
     places = bounds(samples["source_id"])
     _leave_documents(samples, found, outer, places)
+    for source_id, names in (known or {}).items():
+        begin, end = places.get(source_id, (0, 0))
+        found[begin:end, [place for place, one in enumerate(outer) if one.name in names]] = False
     chosen = {
         source_id: choose(found[begin:end], outer, paths.get(source_id, ""))
         for source_id, (begin, end) in places.items()

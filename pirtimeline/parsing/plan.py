@@ -50,12 +50,16 @@ class SourcePlan:
     service_name: str | None = None
     because: tuple[Mapping[str, Any], ...] = ()
 
+    def formats_json(self) -> list[str | dict[str, Any]]:
+        """Give the formats as `plan.json` has them."""
+        return [_use_json(use) for use in self.formats]
+
     def to_json(self) -> dict[str, Any]:
         """Give the plan as `plan.json` has it, keys in a fixed order."""
         rule = self.rule.to_dict()
         return {
             "path": self.path,
-            "formats": [_use_json(use) for use in self.formats],
+            "formats": self.formats_json(),
             "parser": self.parser or None,
             "encoding": self.encoding,
             "newline": self.newline,
