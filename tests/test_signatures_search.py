@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,3 +47,10 @@ def test_text_that_recurs_is_found_in_each_of_its_rows() -> None:
     texts = pl.Series(["a tool.EXE b", "nothing"] * 600)
     found = searched(texts, Needles.of([("tool.exe", 7)]))
     assert sorted(found.rows()) == [(7, row) for row in range(0, 1200, 2)]
+
+
+@pytest.mark.parametrize("many", [0, 2000])
+def test_literals_are_no_patterns_and_case_is_put_aside_however_many_there_are(many: int) -> None:
+    wanted = [("a.b*(c", 1), ("x|y", 2), ("[z]", 3), *((f"absent{number}", 4) for number in range(many))]
+    texts = pl.Series(["A.B*(C", "aXb*(c", "X|Y [Z]", "x", "y", "z", None])
+    assert sorted(searched(texts, Needles.of(wanted)).rows()) == [(1, 0), (2, 2), (3, 2)]
