@@ -61,6 +61,13 @@ def test_what_happened_has_an_entry_at_its_second(case: Case, kind: str, role: s
     assert found.height >= 1, entries.select("timestamp", "title")
 
 
+def test_calm_days_have_one_finding_above_low_which_is_the_one_request_that_failed(case: Case) -> None:
+    """A deployment that leaks ends the calm; what came before is days of traffic, scans, mails and scheduled tasks."""
+    leak = datetime.fromisoformat(next(one["time"] for one in TRUTH["events"] if one["kind"] == "deploy"))
+    grave = pl.col("severity").is_in(["medium", "high", "critical"]) & (pl.col("first_timestamp") < leak)
+    assert case.findings().filter(grave).select("signature_id", "count").collect().rows() == [("nginx.upstream", 1)]
+
+
 def test_failures_and_clients_are_counted_as_they_were(case: Case) -> None:
     impact = case.report["impact"]
     assert impact["failed_requests"]["value"] == TRUTH["failed_5xx"]
