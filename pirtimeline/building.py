@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from pirtimeline import evidence, report
@@ -15,6 +14,7 @@ from pirtimeline.errors import PirTimelineError
 from pirtimeline.ingest import Outcome, ingest
 from pirtimeline.ingest.telling import Progress
 from pirtimeline.investigation import decisions, investigate
+from pirtimeline.objects import Location
 from pirtimeline.settings import Settings
 
 REPORTS = {"report": "report.md", "page": "timeline.html"}
@@ -24,7 +24,7 @@ REPORTS = {"report": "report.md", "page": "timeline.html"}
 class Built:
     """What `build` did: how the ingest went, what was found, which edits clash."""
 
-    case: Path
+    case: Location
     outcome: Outcome
     facts: Mapping[str, Any] = field(repr=False)
     findings: int
@@ -35,7 +35,7 @@ class Built:
         """Say in a few lines what happened."""
         return headlines(self.facts, self.findings, self.entries)
 
-    def files(self) -> dict[str, Path]:
+    def files(self) -> dict[str, Location]:
         """Say where the results lie."""
         return {name: self.case / file for name, file in REPORTS.items()}
 
@@ -57,12 +57,12 @@ class Built:
 class Drafted:
     """Where a report was written, and which edits clash with what is new."""
 
-    path: Path
+    path: Location
     conflicts: tuple[str, ...] = ()
 
 
 def build(
-    case: str | Path,
+    case: str | Location,
     settings: Settings,
     *,
     workers: int | None = None,
@@ -83,7 +83,7 @@ def build(
     )
 
 
-def draft(case: Case, output: Path | None = None) -> Drafted:
+def draft(case: Case, output: Location | None = None) -> Drafted:
     """Draft the report of a case, after the analysis where that has not been made.
 
     Args:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from pirtimeline.errors import CaseError
+from pirtimeline.objects import Location, ObjectPath, located, require_bucket
 from pirtimeline.reading import Excerpt, excerpts
 from pirtimeline.schema import (
     DUPLICATE_COLUMNS,
@@ -21,7 +21,7 @@ from pirtimeline.schema import (
     event_id,
 )
 from pirtimeline.settings import Settings, read_settings
-from pirtimeline.store import CONTENTS, read_json, read_sources
+from pirtimeline.store import CONTENTS, absent, read_json, read_sources, scan
 
 _SCHEMA = pl.Schema({**EVENT_COLUMNS, "parser": pl.String()})
 
@@ -32,9 +32,11 @@ class Case:
     Frames are plain Polars frames; times are UTC.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Location) -> None:
+        self.path = located(path)
         if not any((self.path / name).exists() for name in CONTENTS):
+            if isinstance(self.path, ObjectPath):
+                require_bucket(self.path)
             raise CaseError(
                 "this is not a case", at=self.path, hint="make one with: pirtimeline build EVIDENCE --case CASE"
             )
@@ -83,16 +85,16 @@ class Case:
         parts = [part for part in self._parts if wanted is None or _parser_of(part) in wanted]
         if not parts:
             return pl.LazyFrame(schema=_SCHEMA).with_columns(event_id())
-        if missing := next((part for part in parts if not (self.path / part).is_file()), None):
-            raise CaseError("a part of the case is missing", at=self.path / missing, hint="build the case anew")
-        scan = pl.scan_parquet(
+        if missing := absent(self.path, parts):
+            raise CaseError("a part of the case is missing", at=self.path / missing[0], hint="build the case anew")
+        found = scan(
             [self.path / part for part in parts],
             hive_partitioning=True,
             hive_schema={"parser": pl.String()},
             schema=None if wanted is not None and len(wanted) == 1 else _SCHEMA,
             extra_columns="raise" if wanted is not None and len(wanted) == 1 else "ignore",
         )
-        return scan.with_columns(event_id())
+        return found.with_columns(event_id())
 
     def events(self, parser: str | Sequence[str] | None = None) -> pl.LazyFrame:
         """Scan the events: an event that was cut into pieces is its first one, structure is left out."""
@@ -111,7 +113,7 @@ class Case:
         """Scan which events are copies of which; empty before the analysis."""
         return self._table("duplicates.parquet", DUPLICATE_COLUMNS)
 
-    def raw(self, event_ids: Sequence[str], *, moved: str | Path | None = None) -> dict[str, bytes]:
+    def raw(self, event_ids: Sequence[str], *, moved: str | Location | None = None) -> dict[str, bytes]:
         """Give the bytes of events as they are in the evidence: event id -> bytes, in the order asked.
 
         Args:
@@ -125,7 +127,7 @@ class Case:
         return {one.event_id: one.data for one in self.excerpts(event_ids, moved=moved, around=0)}
 
     def excerpts(
-        self, event_ids: Sequence[str], *, moved: str | Path | None = None, around: int = 1024
+        self, event_ids: Sequence[str], *, moved: str | Location | None = None, around: int = 1024
     ) -> list[Excerpt]:
         """Give events with `around` bytes of what stands around them; see `raw`."""
         return excerpts(self, event_ids, moved=moved, around=around)
@@ -155,7 +157,7 @@ class Case:
 
     def _table(self, name: str, columns: Mapping[str, pl.DataType]) -> pl.LazyFrame:
         path = self.path / name
-        return pl.scan_parquet(path) if path.is_file() else pl.LazyFrame(schema=dict(columns))
+        return scan([path]) if path.is_file() else pl.LazyFrame(schema=dict(columns))
 
 
 def source_table(sources: Iterable[Mapping[str, Any]]) -> pl.DataFrame:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 
 class PirTimelineError(Exception):
     """Say what is wrong, where it stands, and what to do about it.
@@ -14,7 +12,7 @@ class PirTimelineError(Exception):
         Hint: name one with --parser
     """
 
-    def __init__(self, what: str, *, at: str | Path = "", hint: str = "") -> None:
+    def __init__(self, what: str, *, at: object = "", hint: str = "") -> None:
         super().__init__(what)
         self.what = what
         self.at = str(at)

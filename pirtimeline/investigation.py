@@ -15,6 +15,7 @@ from pirtimeline import analysis, signatures, store
 from pirtimeline.case import Case
 from pirtimeline.ingest.parts import own_columns
 from pirtimeline.masking import mask_frame, mask_json
+from pirtimeline.objects import Location
 from pirtimeline.parsing.registry import installed
 from pirtimeline.schema import DUPLICATE_COLUMNS, FINDING_COLUMNS, TIMELINE_COLUMNS
 from pirtimeline.settings import Settings
@@ -90,14 +91,14 @@ def rule_table(rules: signatures.Rules) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
 
 
-def decisions(case: Path) -> dict[str, Any]:
+def decisions(case: Location) -> dict[str, Any]:
     """Read what people decided and noted; nothing where they did not."""
     path = case / NOTES
     told = yaml.safe_load(path.read_text("utf-8")) if path.is_file() else None
     return dict(told) if isinstance(told, Mapping) else {}
 
 
-def notes(case: Path) -> pl.DataFrame:
+def notes(case: Location) -> pl.DataFrame:
     """Give the notes that people added to a case: `timestamp` (UTC), `text`."""
     rows = [(one["timestamp"], one["text"]) for one in decisions(case).get("notes", ())]
     table = pl.DataFrame(rows, schema={"timestamp": pl.String, "text": pl.String}, orient="row")
@@ -106,7 +107,7 @@ def notes(case: Path) -> pl.DataFrame:
     )
 
 
-def add_note(case: Path, at: datetime, text: str) -> None:
+def add_note(case: Location, at: datetime, text: str) -> None:
     """Add a note to a case: an entry of the timeline that only a person knows."""
     told = decisions(case)
     known = [*told.get("notes", ()), {"timestamp": at.astimezone(UTC).isoformat(timespec="microseconds"), "text": text}]
@@ -135,7 +136,7 @@ def tactics_of(findings: pl.DataFrame, rules: signatures.Rules) -> dict[str, lis
 
 
 def _write(
-    case: Path, facts: analysis.Facts, copies: pl.DataFrame, entries: pl.DataFrame, told: Mapping[str, Any]
+    case: Location, facts: analysis.Facts, copies: pl.DataFrame, entries: pl.DataFrame, told: Mapping[str, Any]
 ) -> bool:
     tables = (
         ("duplicates.parquet", copies, DUPLICATE_COLUMNS),

@@ -11,6 +11,7 @@ import polars as pl
 
 from pirtimeline import evidence
 from pirtimeline.errors import CaseError, SourceError
+from pirtimeline.objects import Location, located
 from pirtimeline.settings import Settings
 
 CHUNK = 4 << 20
@@ -20,7 +21,7 @@ class Opened(Protocol):
     """What must be known of a case to read behind its events; `Case` is one."""
 
     @property
-    def path(self) -> Path:
+    def path(self) -> Location:
         """Give the case's folder."""
 
     @property
@@ -61,7 +62,7 @@ class Excerpt:
 
 
 def excerpts(
-    case: Opened, event_ids: Sequence[str], *, moved: str | Path | None = None, around: int = 1024
+    case: Opened, event_ids: Sequence[str], *, moved: str | Location | None = None, around: int = 1024
 ) -> list[Excerpt]:
     """Read events with the bytes around them, as `Case.excerpts` says."""
     asked = list(dict.fromkeys(event_ids))
@@ -82,7 +83,7 @@ def excerpts(
 
 
 def open_sources(
-    case: Opened, source_ids: Sequence[str], *, moved: str | Path | None = None
+    case: Opened, source_ids: Sequence[str], *, moved: str | Location | None = None
 ) -> Iterator[tuple[str, BinaryIO]]:
     """Open sources of a case again, with one pass through each archive.
 
@@ -96,14 +97,15 @@ def open_sources(
         yield places[place], stream
 
 
-def evidence_arguments(case: Opened, moved: str | Path | None) -> tuple[str, ...]:
+def evidence_arguments(case: Opened, moved: str | Location | None) -> tuple[str, ...]:
     """Name the evidence, in the order that places count it in; `moved` stands for the one, or holds all of them."""
     arguments = evidence.ordered(case.settings.evidence)
     if moved is None:
         return arguments
-    if len(arguments) == 1 and not (Path(moved) / Path(arguments[0]).name).exists():
+    now = located(moved)
+    if len(arguments) == 1 and not (now / Path(arguments[0]).name).exists():
         return (str(moved),)
-    return tuple(str(Path(moved) / Path(one).name) for one in arguments)
+    return tuple(str(now / Path(one).name) for one in arguments)
 
 
 def _spans(case: Opened, event_ids: Sequence[str]) -> dict[str, tuple[int, int, int | None]]:

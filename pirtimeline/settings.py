@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any
 
 from pirtimeline.errors import CaseError
+from pirtimeline.objects import Location
 
 Globs = tuple[tuple[str, str], ...]
 
@@ -67,7 +67,7 @@ def declared(globs: Globs, path: str) -> str | None:
     return next((said for glob, said in reversed(globs) if fnmatchcase(path, glob)), None)
 
 
-def read_settings(case: Path) -> Settings:
+def read_settings(case: Location) -> Settings:
     """Read `case.toml`; nothing declared where it is absent.
 
     Raises:

@@ -1,22 +1,25 @@
 """The case's files: written whole or not at all, read back, and swept of what no commit mark lists.
 
-A file is written under a name of its own, then renamed; one whose bytes are already there is left alone. Nothing needs
-a lock: an advisory one on the case's folder only tells whether another run still writes before parts are thrown away.
+A file is written under a name of its own, then renamed; in a bucket it is put at once, whole. One whose bytes are
+already there is left alone. Nothing needs a lock: an advisory one on the case's folder, or a lease in a bucket, only
+tells whether another run still writes before parts are thrown away.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from pirtimeline.errors import CaseError
+from pirtimeline.leases import FOLDER, leased
+from pirtimeline.objects import Location, ObjectPath, polars_options, read_all
 from pirtimeline.parquet import Encoder, encoded
 from pirtimeline.schema import EVENT_COLUMNS
 
@@ -24,12 +27,19 @@ CONTENTS = ("case.toml", "evidence.json", "plan.json", "sources", "events")
 """Names by which a folder is known to be a case."""
 
 
-def write_bytes(path: Path, data: bytes | memoryview) -> bool:
+def write_bytes(path: Location, data: bytes | memoryview) -> bool:
     """Write a file whole or not at all; leave it alone where it holds these bytes. Tell whether it was written.
 
     Raises:
         CaseError: the disk is full, or the place cannot be written.
+        PirTimelineError: the place is in a bucket that cannot be written.
     """
+    if isinstance(path, ObjectPath):
+        told = path.told()
+        if told is not None and told.size == len(data) and path.read_bytes() == data:
+            return False
+        path.write_bytes(data)
+        return True
     if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
         return False
     own = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
@@ -44,24 +54,24 @@ def write_bytes(path: Path, data: bytes | memoryview) -> bool:
     return True
 
 
-def unwritable(path: Path, error: OSError) -> CaseError:
+def unwritable(path: Location, error: OSError) -> CaseError:
     """Say in words why a file of the case could not be written."""
     reason = os.strerror(error.errno) if error.errno else str(error)
     return CaseError(f"cannot write: {reason.lower()}", at=path, hint="free some space or name another --case")
 
 
-def unreadable(path: Path, error: OSError) -> CaseError:
+def unreadable(path: Location, error: OSError) -> CaseError:
     """Say in words why a file of the case could not be read."""
     reason = os.strerror(error.errno) if error.errno else str(error)
     return CaseError(f"cannot read: {reason.lower()}", at=path, hint="make it readable for this user")
 
 
-def write_json(path: Path, value: object) -> bool:
+def write_json(path: Location, value: object) -> bool:
     """Write a value as JSON that people can read, keys in the order they stand in."""
     return write_bytes(path, (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "replace"))
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Location) -> dict[str, Any]:
     """Read a JSON object; an empty one where the file is absent.
 
     Raises:
@@ -76,12 +86,12 @@ def read_json(path: Path) -> dict[str, Any]:
     return told
 
 
-def write_table(path: Path, table: pl.DataFrame) -> str:
+def write_table(path: Location, table: pl.DataFrame) -> str:
     """Write a table as Parquet, whole or not at all, and give the SHA-256 of the file."""
     return _written(path, encoded(table))
 
 
-def write_part(case: Path, name: str, table: pl.DataFrame) -> tuple[str, str]:
+def write_part(case: Location, name: str, table: pl.DataFrame) -> tuple[str, str]:
     """Write rows of one parser as a part, and give its path relative to the case and the SHA-256 of the file.
 
     Args:
@@ -98,7 +108,7 @@ def write_part(case: Path, name: str, table: pl.DataFrame) -> tuple[str, str]:
 class Part:
     """A part of the event table that grows in memory and is written whole."""
 
-    def __init__(self, case: Path, name: str, parser: str, own: Mapping[str, pl.DataType]) -> None:
+    def __init__(self, case: Location, name: str, parser: str, own: Mapping[str, pl.DataType]) -> None:
         """Begin a part.
 
         Args:
@@ -123,25 +133,59 @@ class Part:
         return _written(self._case / self.path, self._encoder.close())
 
 
-def _written(path: Path, data: memoryview) -> str:
+def _written(path: Location, data: memoryview) -> str:
     write_bytes(path, data)
     return hashlib.sha256(data).hexdigest()
 
 
-def read_sources(case: Path) -> list[dict[str, Any]]:
+def read_sources(case: Location) -> list[dict[str, Any]]:
     """Read the commit marks: every source of the case, in the order of their first path."""
-    files = sorted((case / "sources").glob("*.jsonl"))
-    rows = [json.loads(line) for file in files for line in file.read_text("utf-8").splitlines() if line]
+    rows = [one for batch in read_batches(case).values() for one in batch]
     return sorted(rows, key=lambda row: (row["paths"][0], row["source_id"]))
 
 
-def read_batches(case: Path) -> dict[str, list[dict[str, Any]]]:
+def read_batches(case: Location) -> dict[str, list[dict[str, Any]]]:
     """Read the commit marks by file: name of the mark -> its sources."""
-    files = sorted((case / "sources").glob("*.jsonl"))
-    return {file.name: [json.loads(line) for line in file.read_text("utf-8").splitlines() if line] for file in files}
+    return {name: [json.loads(line) for line in text.splitlines() if line] for name, text in _marks(case)}
 
 
-def commit(case: Path, sources: Sequence[Mapping[str, Any]]) -> str:
+def _marks(case: Location) -> list[tuple[str, str]]:
+    if isinstance(case, ObjectPath):
+        found = read_all((case / "sources").glob("*.jsonl"))
+        return [(url.rpartition("/")[2], data.decode()) for url, data in found.items()]
+    return [(file.name, file.read_text("utf-8")) for file in sorted((case / "sources").glob("*.jsonl"))]
+
+
+def scan(files: Sequence[Location], **options: Any) -> pl.LazyFrame:
+    """Scan files of one case as one table, as `polars.scan_parquet` does."""
+    first = files[0]
+    if isinstance(first, ObjectPath):
+        return pl.scan_parquet([str(file) for file in files], storage_options=polars_options(first), **options)
+    return pl.scan_parquet(list(files), **options)  # type: ignore[arg-type]  # all are on the disk that the first is on
+
+
+def read_table(path: Location) -> pl.DataFrame:
+    """Read a file of the case as a table, without what its folder's name stands for."""
+    file = io.BytesIO(path.read_bytes()) if isinstance(path, ObjectPath) else path
+    return pl.read_parquet(file, hive_partitioning=False)
+
+
+def absent(case: Location, parts: Iterable[str]) -> list[str]:
+    """Name those of some parts of a case that are not there."""
+    if isinstance(case, ObjectPath):
+        there = parts_there(case)
+        return [part for part in parts if part not in there]
+    return [part for part in parts if not (case / part).is_file()]
+
+
+def parts_there(case: Location) -> set[str]:
+    """List the parts that lie in a case, whether a commit mark lists them or not."""
+    if isinstance(case, ObjectPath):
+        return {f"events/{name}" for name in (case / "events").below()}
+    return {path.relative_to(case).as_posix() for path in (case / "events").glob("parser=*/*")}
+
+
+def commit(case: Location, sources: Sequence[Mapping[str, Any]]) -> str:
     """Write the commit mark of sources that were written together, named after the first; give its name."""
     name = f"{sources[0]['source_id']}.jsonl"
     text = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in sources)
@@ -154,12 +198,13 @@ def listed_parts(sources: Iterable[Mapping[str, Any]]) -> set[str]:
     return {part for one in sources for part in one["parts"]}
 
 
-def sweep(case: Path) -> None:
+def sweep(case: Location) -> None:
     """Throw away parts that no commit mark lists and files half-written by runs that died."""
     listed = listed_parts(read_sources(case))
-    for path in sorted((case / "events").glob("parser=*/*")):
-        if path.relative_to(case).as_posix() not in listed:
-            path.unlink(missing_ok=True)
+    for name in sorted(parts_there(case) - listed):
+        (case / name).unlink(missing_ok=True)
+    if isinstance(case, ObjectPath):
+        return
     for folder in sorted((case / "events").glob("parser=*")):
         if not any(folder.iterdir()):
             folder.rmdir()
@@ -168,21 +213,23 @@ def sweep(case: Path) -> None:
 
 
 @contextmanager
-def writing(case: Path) -> Iterator[None]:
+def writing(case: Location) -> Iterator[None]:
     """Hold the case while a run writes it; sweep it at the end unless another run still writes.
 
     Raises:
         CaseError: the folder holds something that is not a case.
     """
+    if isinstance(case, ObjectPath):
+        with _writing_objects(case):
+            yield
+        return
     try:
         if case.exists() and not case.is_dir():
             raise CaseError("this is a file, not a case", at=case, hint="name another --case")
         names = [one.name for one in case.iterdir()] if case.is_dir() else []
     except OSError as error:
         raise unreadable(case, error) from error
-    strangers = [name for name in names if not (name.startswith(".") and name.endswith(".tmp"))]
-    if strangers and not any(name in CONTENTS for name in strangers):
-        raise CaseError("this folder holds something that is not a case", at=case, hint="name an empty or a new folder")
+    _require_case(case, [name for name in names if not (name.startswith(".") and name.endswith(".tmp"))])
     try:
         case.mkdir(parents=True, exist_ok=True)
         held = os.open(case, os.O_RDONLY)
@@ -195,6 +242,24 @@ def writing(case: Path) -> Iterator[None]:
             sweep(case)
     finally:
         os.close(held)
+
+
+def _require_case(case: Location, names: Sequence[str]) -> None:
+    """Demand that a folder holds nothing, or a case."""
+    if names and not any(name in CONTENTS for name in names):
+        raise CaseError("this folder holds something that is not a case", at=case, hint="name an empty or a new folder")
+
+
+@contextmanager
+def _writing_objects(case: ObjectPath) -> Iterator[None]:
+    """Do in a bucket what `writing` does."""
+    if case.is_file():
+        raise CaseError("this is an object, not a case", at=case, hint="name another --case")
+    _require_case(case, [one.name for one in case.iterdir() if one.name != FOLDER])
+    with leased(case) as lease:
+        yield
+        if lease.alone():
+            sweep(case)
 
 
 def _shared(held: int) -> bool | None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from pirtimeline import evidence, store
 from pirtimeline.case import Case
 from pirtimeline.errors import PirTimelineError
+from pirtimeline.objects import Location, located
 from pirtimeline.reading import CHUNK, evidence_arguments, open_sources
 from pirtimeline.schema import event_id
 
 
-def faults(case: Case, *, moved: str | Path | None = None) -> Iterator[str]:
+def faults(case: Case, *, moved: str | Location | None = None) -> Iterator[str]:
     """Name everything that does not hold, a sentence each; nothing where all does.
 
     Where parts are damaged, what can only be told from their rows is left out.
@@ -35,7 +36,7 @@ def faults(case: Case, *, moved: str | Path | None = None) -> Iterator[str]:
 def _parts(case: Case) -> Iterator[str]:
     """Hash every part again, and hold what lies in the folder against what the commit marks list."""
     told = {part: sha for one in case.sources for part, sha in one["part_sha256"].items()}
-    there = {path.relative_to(case.path).as_posix() for path in (case.path / "events").glob("parser=*/*.parquet")}
+    there = store.parts_there(case.path)
     for part in sorted(there - set(told)):
         yield f"{part}: no source lists this part"
     for part, sha256 in sorted(told.items()):
@@ -73,23 +74,26 @@ def _skipped(case: Case) -> pl.DataFrame:
     return pl.DataFrame(runs, schema=schema, orient="row")
 
 
-def _arguments(case: Case, moved: str | Path | None) -> Iterator[str]:
+def _arguments(case: Case, moved: str | Location | None) -> Iterator[str]:
     """Hash again what was handed over."""
     told = {one["path"]: one["sha256"] for one in case.custody.get("arguments", ()) if one["sha256"]}
     for argument in evidence_arguments(case, moved):
-        path = Path(argument)
+        path = located(argument)
         if not path.exists():
             yield f"{argument}: the evidence is not there"
-        elif path.is_file() and path.name in told and _hash(path) != told[path.name]:
+        elif path.is_file() and path.name in told and _hash(argument) != told[path.name]:
             yield f"{argument}: the evidence was changed after it was read"
 
 
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _hash(argument: str) -> str:
+    digest = hashlib.sha256()
+    with evidence.open_source(evidence.Place(argument)) as file:
+        while piece := file.read(CHUNK):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
-def _sources(case: Case, moved: str | Path | None) -> Iterator[str]:
+def _sources(case: Case, moved: str | Location | None) -> Iterator[str]:
     """Read every source again that was read whole, and hash it; of others what is cited is read."""
     sources = {one["source_id"]: one for one in case.sources}
     seen: set[str] = set()
@@ -108,7 +112,7 @@ def _sources(case: Case, moved: str | Path | None) -> Iterator[str]:
         yield f"{left}: cannot be read again: {error}"
 
 
-def _citations(case: Case, moved: str | Path | None) -> Iterator[str]:
+def _citations(case: Case, moved: str | Location | None) -> Iterator[str]:
     """Read every cited event again, by way of the table."""
     cited = _cited(case)
     known = set(case.events().select(event_id()).collect().to_series()) if cited else set()

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from buckets import bucket, hashes_of, uploaded
 from contracts import breaches
 from evidence_scenes import access, console, hashes, incident, syslog, write
+from small_blocks import shrink
 
-from pirtimeline import Case, CaseError, Settings
-from pirtimeline.ingest import batches, cluster, ingest, ranges, run
-from pirtimeline.parsing import splitting
+from pirtimeline import Case, CaseError, Settings, store
+from pirtimeline.ingest import cluster, ingest
+from pirtimeline.objects import ObjectPath
+
+__all__ = ["bucket"]
 
 
 class Here:
@@ -41,12 +49,7 @@ class Result:
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (splitting, batches, run, cluster):
-        monkeypatch.setattr(module, "BLOCK", 16 << 10)
-    monkeypatch.setattr(splitting, "HEAD", 2 << 10)
-    monkeypatch.setattr(splitting, "LOOK", 1 << 10)
-    for module in (batches, ranges):
-        monkeypatch.setattr(module, "PART", 48 << 10)
+    shrink(monkeypatch.setattr)
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -61,6 +64,48 @@ def test_parts_of_a_cluster_are_those_of_a_local_run(tmp_path: Path, monkeypatch
     assert breaches(tmp_path / "far") == []
     assert sum(len(one["parts"]) > 1 for one in Case(tmp_path / "far").sources) >= 3
     assert hashes(tmp_path / "far") == hashes(tmp_path / "here")
+
+
+@contextmanager
+def workers(address: str, count: int, scratch: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Start workers of a cluster, each a process."""
+    options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(scratch)]
+    command = [sys.executable, "-m", "distributed.cli.dask_worker", address, *options]
+    preload = ["--preload", str(Path(__file__).with_name("small_blocks.py"))]
+    running = [subprocess.Popen([*command, *preload], stderr=subprocess.DEVNULL) for _ in range(count)]
+    try:
+        yield running
+    finally:
+        for one in running:
+            one.kill()
+            one.wait()
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_cluster_that_loses_a_worker_writes_into_a_bucket_what_a_local_run_writes(
+    tmp_path: Path, bucket: ObjectPath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distributed = pytest.importorskip("distributed", reason="needs the extra cluster")
+    files = {f"{name}.log": access(count=900 + number) for number, name in enumerate("abcd")}
+    write(tmp_path / "evidence", {**files, "app1/b.out": console(count=700)})
+    far = Settings(evidence=(uploaded(tmp_path / "evidence", bucket / "evidence"),))
+    ingest(tmp_path / "here", Settings(evidence=(str(tmp_path / "evidence"),)))
+    with (
+        distributed.LocalCluster(n_workers=0, processes=True, dashboard_address=None) as scheduler,
+        workers(scheduler.scheduler_address, 2, tmp_path / "scratch") as running,
+        distributed.Client(scheduler, set_as_default=False) as client,
+    ):
+        client.wait_for_workers(2, timeout=60)
+        commit = store.commit
+
+        def and_lose_one(*arguments: Any) -> str:
+            running[0].kill()
+            return commit(*arguments)
+
+        monkeypatch.setattr(store, "commit", and_lose_one)
+        ingest(str(bucket / "case"), far, scheduler=scheduler.scheduler_address)
+        assert [one.poll() is None for one in running] == [False, True]
+    assert hashes_of(bucket / "case") == hashes(tmp_path / "here")
 
 
 def test_scheduler_that_does_not_answer_is_an_error_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

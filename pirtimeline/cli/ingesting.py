@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
 
-from pirtimeline.cli.options import evidence_options, near_option, run_options, settings_of
+from pirtimeline.cli.options import Located, evidence_options, near_option, run_options, settings_of
 from pirtimeline.cli.progress import progress
+from pirtimeline.objects import Location
 
 _EVIDENCE = click.argument("evidence", nargs=-1, metavar="EVIDENCE...")
 _CASE = click.option(
-    "--case", required=True, type=click.Path(path_type=Path), metavar="CASE", help="The case's folder."
+    "--case", required=True, type=Located(), metavar="CASE", help="The case's folder, or s3://BUCKET/KEY."
 )
 
 
@@ -22,7 +22,7 @@ _CASE = click.option(
 @_CASE
 @evidence_options
 @run_options
-def build(evidence: tuple[str, ...], case: Path, **options: Any) -> int:
+def build(evidence: tuple[str, ...], case: Location, **options: Any) -> int:
     """Turn EVIDENCE (files, folders, archives of logs) into CASE: event table, findings, timeline, report.
 
     EVIDENCE may be left out once the case has it; what is unchanged is not read again.
@@ -46,7 +46,7 @@ def build(evidence: tuple[str, ...], case: Path, **options: Any) -> int:
 @_CASE
 @evidence_options
 @run_options
-def ingest(evidence: tuple[str, ...], case: Path, **options: Any) -> int:
+def ingest(evidence: tuple[str, ...], case: Location, **options: Any) -> int:
     """Write the event table of EVIDENCE into CASE, without analysis or report."""
     settings, near = settings_of(evidence, options), near_option(options, case)
     from pirtimeline.ingest import ingest as ingest_case

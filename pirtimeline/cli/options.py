@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from pirtimeline.objects import Location, located
 from pirtimeline.settings import Settings, read_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -36,6 +36,16 @@ class Time(click.ParamType[datetime]):
         if found.year == 1900:
             self.fail(f"{value!r} lacks a date; write it as 2024-03-04T02:58:03Z", param, ctx)
         return found.astimezone(UTC)
+
+
+class Located(click.ParamType[Location]):
+    """A path, or a place in a bucket: s3://BUCKET/KEY."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Location:
+        """Take it for what it is."""
+        return located(value)
 
 
 class Span(click.ParamType[timedelta]):
@@ -150,7 +160,7 @@ _RUN = (
     click.option(
         "--scheduler",
         metavar="ADDRESS",
-        help="Read on the workers of a Dask cluster, which see evidence and case at the same paths: tcp://host:8786.",
+        help="Read on the workers of a Dask cluster, which see evidence and case at the same places: tcp://host:8786.",
     ),
     click.option(
         "--max-rejects",
@@ -195,7 +205,7 @@ def settings_of(evidence: tuple[str, ...], options: dict[str, Any]) -> Settings:
     )
 
 
-def near_option(options: dict[str, Any], case: Path) -> timedelta | None:
+def near_option(options: dict[str, Any], case: Location) -> timedelta | None:
     """Give the span of `--only-near`.
 
     Raises:

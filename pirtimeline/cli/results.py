@@ -8,13 +8,14 @@ from pathlib import Path
 
 import click
 
-from pirtimeline.cli.options import Time
+from pirtimeline.cli.options import Located, Time
+from pirtimeline.objects import Location
 
-_CASE = click.argument("case", type=click.Path(path_type=Path), metavar="CASE")
+_CASE = click.argument("case", type=Located(), metavar="CASE")
 _MOVED = click.option(
     "--evidence",
     "moved",
-    type=click.Path(exists=True, path_type=Path),
+    type=Located(),
     metavar="PATH",
     help="Where the evidence lies now.",
 )
@@ -25,7 +26,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result a
 @_CASE
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 @_JSON
-def analyse(case: Path, quiet: bool, as_json: bool) -> None:
+def analyse(case: Location, quiet: bool, as_json: bool) -> None:
     """Match the signatures over CASE's events, find moments and hypotheses, and curate the timeline."""
     from pirtimeline.building import headlines
     from pirtimeline.case import Case
@@ -44,11 +45,11 @@ def analyse(case: Path, quiet: bool, as_json: bool) -> None:
 @click.option(
     "-o",
     "output",
-    type=click.Path(path_type=Path),
+    type=Located(),
     metavar="FILE",
     help=".md .html .docx .pdf .json; report.md in CASE by default.",
 )
-def report(case: Path, output: Path | None) -> int:
+def report(case: Location, output: Path | None) -> int:
     """Draft the report of CASE; an existing Markdown file is merged into, never overwritten."""
     from pirtimeline.building import draft
     from pirtimeline.case import Case
@@ -69,7 +70,7 @@ def report(case: Path, output: Path | None) -> int:
     default="table",
     show_default=True,
 )
-def timeline(case: Path, form: str) -> None:
+def timeline(case: Location, form: str) -> None:
     """Print the curated timeline of CASE."""
     from pirtimeline.building import exported
     from pirtimeline.case import Case
@@ -87,7 +88,7 @@ def timeline(case: Path, form: str) -> None:
 @click.option("--raw", "as_bytes", is_flag=True, help="Write the bytes alone, as they are.")
 @_JSON
 def show(
-    case: Path, event_ids: tuple[str, ...], moved: Path | None, around: int, as_bytes: bool, as_json: bool
+    case: Location, event_ids: tuple[str, ...], moved: Location | None, around: int, as_bytes: bool, as_json: bool
 ) -> None:
     """Show the bytes of events, `<source_id>:<byte_offset>`, with what stands around them."""
     from pirtimeline.case import Case
@@ -108,7 +109,7 @@ def show(
 @click.argument("sql")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "jsonl"]), default="table", show_default=True)
 @_JSON
-def query(case: Path, sql: str, form: str, as_json: bool) -> None:
+def query(case: Location, sql: str, form: str, as_json: bool) -> None:
     """Answer a query in Polars SQL over the tables events, rows, findings, timeline, duplicates and sources."""
     from pirtimeline.case import Case
     from pirtimeline.cli.showing import as_table
@@ -120,7 +121,7 @@ def query(case: Path, sql: str, form: str, as_json: bool) -> None:
 @_CASE
 @click.option("--at", type=Time(), required=True, help="When it happened.")
 @click.argument("text")
-def note(case: Path, at: datetime, text: str) -> None:
+def note(case: Location, at: datetime, text: str) -> None:
     """Add TEXT as an entry of CASE's timeline."""
     from pirtimeline.case import Case
     from pirtimeline.investigation import add_note, investigate
@@ -135,7 +136,7 @@ def note(case: Path, at: datetime, text: str) -> None:
 @_CASE
 @_MOVED
 @_JSON
-def verify(case: Path, moved: Path | None, as_json: bool) -> int:
+def verify(case: Location, moved: Location | None, as_json: bool) -> int:
     """Hash the evidence and the parts again, add up the bytes, and read every cited event."""
     from pirtimeline.case import Case
     from pirtimeline.verify import faults

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pirtimeline.cli.options import Located
+from pirtimeline.objects import Location
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -64,7 +67,7 @@ def check(paths: tuple[Path, ...], fields: tuple[Path, ...], placeholders: Path 
 
 
 @signatures.command("run")
-@click.argument("case", type=click.Path(path_type=Path), metavar="CASE")
+@click.argument("case", type=Located(), metavar="CASE")
 @_RULES
 @_FIELDS
 @_PLACEHOLDERS
@@ -76,7 +79,7 @@ def check(paths: tuple[Path, ...], fields: tuple[Path, ...], placeholders: Path 
 )
 @_JSON
 def run(
-    case: Path,
+    case: Location,
     paths: tuple[Path, ...],
     fields: tuple[Path, ...],
     placeholders: Path | None,
@@ -100,14 +103,14 @@ def run(
 
 @signatures.command("explain")
 @click.argument("signature_id", metavar="ID")
-@click.argument("case", type=click.Path(path_type=Path), metavar="CASE")
+@click.argument("case", type=Located(), metavar="CASE")
 @_RULES
 @_FIELDS
 @_PLACEHOLDERS
 @_JSON
 def explain(
     signature_id: str,
-    case: Path,
+    case: Location,
     paths: tuple[Path, ...],
     fields: tuple[Path, ...],
     placeholders: Path | None,

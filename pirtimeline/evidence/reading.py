@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial, reduce
 from itertools import zip_longest
 from typing import BinaryIO, cast
@@ -13,7 +13,7 @@ from pirtimeline.errors import SourceError
 from pirtimeline.evidence import slices
 from pirtimeline.evidence.codecs import decoded
 from pirtimeline.evidence.containers import ARCHIVES, members
-from pirtimeline.evidence.files import open_file
+from pirtimeline.evidence.files import open_file, opened_in_turn
 from pirtimeline.evidence.sources import MIB, Place, Step
 from pirtimeline.evidence.streams import Note, body_of, chunks, file_of, stream_of
 
@@ -58,15 +58,16 @@ def read(places: Iterable[Place]) -> Iterator[tuple[Place, BinaryIO]]:
     files: defaultdict[tuple[str, str], _Wanted] = defaultdict(list)
     for place in dict.fromkeys(places):
         files[place.argument, place.file].append((place, place.steps))
+    opened = opened_in_turn(files)
     for wanted in files.values():
-        with _opened(wanted[0][0]) as file:
+        with _opened(wanted[0][0], next(opened)) as file:
             yield from _served(file, wanted)
 
 
-def _opened(place: Place, *, buffered: bool = True) -> BinaryIO:
+def _opened(place: Place, opener: Callable[[], BinaryIO] | None = None, *, buffered: bool = True) -> BinaryIO:
     try:
-        file = open_file(place.argument, place.file)
-        return io.BufferedReader(file, MIB) if buffered else cast(BinaryIO, file)
+        file = opener() if opener else open_file(place.argument, place.file)
+        return io.BufferedReader(cast(io.RawIOBase, file), MIB) if buffered else file
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         at = f"{place.argument}/{place.file}" if place.file else place.argument

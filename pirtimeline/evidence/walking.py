@@ -12,11 +12,12 @@ from pirtimeline.evidence.codecs import decoded, foreign, gzip_mtime
 from pirtimeline.evidence.containers import ARCHIVES, Member, head_of, members, what
 from pirtimeline.evidence.content import Looked, look, look_into, look_through
 from pirtimeline.evidence.custody import Custody, Record, record
-from pirtimeline.evidence.files import Entry, Row, entries, open_file, own_name, time_of
+from pirtimeline.evidence.files import Entry, Openers, Row, entries, opened_in_turn, own_name, time_of
 from pirtimeline.evidence.limits import BreachError, Meter
 from pirtimeline.evidence.names import Distinct, cleaned, refusal, shown
 from pirtimeline.evidence.sources import BLOCK, Found, Limits, Place, Sampling, Source, Step
 from pirtimeline.evidence.streams import Body, Hashed, Note, Readable, body_of, file_of
+from pirtimeline.objects import Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Walk:
         limits: Limits,
         sampling: Sampling,
         known: Collection[Row],
-        exclude: Iterable[Path],
+        exclude: Iterable[Location],
         hash_all: bool,
     ) -> None:
         self._sampling, self._known, self._hash_all = sampling, frozenset(map(_row, known)), hash_all
@@ -101,6 +102,8 @@ class Walk:
     def _argument(self, argument: str, listed: list[Entry]) -> Iterator[Found]:
         row = record(own_name(argument))
         self._custody.arguments.append(row)
+        wanted = [entry.file for entry in listed if not entry.refusal and entry.row not in self._known]
+        opened = opened_in_turn((argument, file) for file in wanted)
         for entry in listed:
             own = row if not entry.file else None
             if own is not None:
@@ -108,17 +111,17 @@ class Walk:
             if entry.row in self._known:
                 self.unchanged.append(entry.path)
             else:
-                yield from self._entry(argument, entry, own)
+                yield from self._entry(argument, entry, own, opened)
 
-    def _entry(self, argument: str, entry: Entry, own: Record | None) -> Iterator[Found]:
+    def _entry(self, argument: str, entry: Entry, own: Record | None, opened: Openers) -> Iterator[Found]:
         file = _File(entry.path, Place(argument, entry.file), time_of(entry.mtime_ns), argument=own)
         if entry.refusal:
             self._custody.skip(entry.path, entry.refusal, size=entry.size, mtime=file.mtime)
             return
         try:
-            with open_file(argument, entry.file) as opened:
+            with next(opened)() as file_opened:
                 self._meter.enter(entry.size)
-                body = opened if entry.size > BLOCK else opened.read()
+                body = file_opened if entry.size > BLOCK else file_opened.read()
                 yield from self._limited(file, self._file(body, file))
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
@@ -271,7 +274,7 @@ def walk(
     limits: Limits | None = None,
     sampling: Sampling | None = None,
     known: Collection[Row] = (),
-    exclude: Iterable[Path] = (),
+    exclude: Iterable[Location] = (),
     hash_all: bool = False,
 ) -> Walk:
     """Walk files, folders and archives in one pass each; iterate the result for the sources.

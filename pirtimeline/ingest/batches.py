@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import groupby
 from operator import itemgetter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from pirtimeline.ingest.parts import Parts, write_parts
 from pirtimeline.ingest.recover import Read, parse_or_recover, recovered
 from pirtimeline.ingest.streams import EARLY, settled_alike
 from pirtimeline.ingest.together import settle_together
+from pirtimeline.objects import Location
 from pirtimeline.parsing import clock
 from pirtimeline.parsing.blocks import parse, parse_many
 from pirtimeline.parsing.columns import timed
@@ -71,7 +71,7 @@ def batches(tasks: Sequence[Task]) -> Iterator[tuple[Task, ...]]:
 
 
 def build_small(
-    case: Path, batch: Sequence[Task], contents: Sequence[bytes], installed: Installed
+    case: Location, batch: Sequence[Task], contents: Sequence[bytes], installed: Installed
 ) -> list[dict[str, Any]]:
     """Read small sources, write their parts and give what their commit marks say."""
     read = [*_rows_of_small(batch, contents, installed)]
@@ -209,7 +209,7 @@ def _lines(
 
 
 def build_large(
-    case: Path, task: Task, stream: Readable, installed: Installed, pool: Executor, ahead: int
+    case: Location, task: Task, stream: Readable, installed: Installed, pool: Executor, ahead: int
 ) -> dict[str, Any]:
     """Read a large source block by block, a few in flight, and write a part for each 64 MiB of it."""
     hashed = _Hashed(stream)
@@ -221,7 +221,7 @@ def build_large(
 
 
 def _written(
-    case: Path, task: Task, settled: Iterable[tuple[int, int, pl.DataFrame]], installed: Installed
+    case: Location, task: Task, settled: Iterable[tuple[int, int, pl.DataFrame]], installed: Installed
 ) -> tuple[list[dict[str, Any]], Mapping[str, Any]]:
     """Write a part for each 64 MiB of a source, cut where the offset passes a multiple of it, and count its rows."""
     counted: Mapping[str, Any] = marks.NOTHING

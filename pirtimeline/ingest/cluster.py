@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from pirtimeline import evidence
@@ -21,6 +20,7 @@ from pirtimeline.ingest import marks, ranges
 from pirtimeline.ingest.batches import Task, build_large, build_small, mark
 from pirtimeline.ingest.ranges import Known
 from pirtimeline.ingest.streams import EARLY, settled_alike
+from pirtimeline.objects import Location
 from pirtimeline.parsing import clock
 from pirtimeline.parsing.splitting import BLOCK
 from pirtimeline.parsing.turns import NOTHING, Turns, join_all
@@ -40,7 +40,7 @@ Done = list[dict[str, Any]]
 class Shared:
     """The case's folder, the evidence in the order that places count it in, and the folders of parsers."""
 
-    case: Path
+    case: Location
     arguments: tuple[str, ...]
     folders: tuple[str, ...]
 

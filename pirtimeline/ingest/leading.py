@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -14,6 +13,7 @@ from pirtimeline.evidence.streams import Seekable
 from pirtimeline.ingest import marks
 from pirtimeline.ingest.batches import Task
 from pirtimeline.ingest.redate import TOLD, read_part, run_of, with_times
+from pirtimeline.objects import Location
 from pirtimeline.parsing.blocks import parse_many
 from pirtimeline.parsing.splitting import BLOCK, LOOK
 from pirtimeline.schema import STRUCTURE, event_id
@@ -29,7 +29,7 @@ class Lead:
     event: pl.DataFrame
 
 
-def lead_of(case: Path, task: Task, place: evidence.Place, stream: Seekable) -> Lead | None:
+def lead_of(case: Location, task: Task, place: evidence.Place, stream: Seekable) -> Lead | None:
     """Find out how much of an appended source goes on with the last event before it, as if both were read at once.
 
     Args:
@@ -79,7 +79,7 @@ def _unread_end(one: Mark) -> bool:
     return any(offset + length == one["size_bytes"] for offset, length in one.get("skipped") or ())
 
 
-def _last_event(case: Path, one: Mark) -> pl.DataFrame | None:
+def _last_event(case: Location, one: Mark) -> pl.DataFrame | None:
     """Give the last event's row of a committed source; its last run alone is read, where that has one."""
     runs = sorted({run_of(part) for part in one["parts"]}, reverse=True)
     for run in runs:
@@ -90,7 +90,7 @@ def _last_event(case: Path, one: Mark) -> pl.DataFrame | None:
     return None
 
 
-def _last_of_part(case: Path, part: str, source_id: str) -> pl.DataFrame | None:
+def _last_of_part(case: Location, part: str, source_id: str) -> pl.DataFrame | None:
     rows = read_part(case, part)
     if rows["parser"][0] == STRUCTURE:
         return None
@@ -98,7 +98,7 @@ def _last_of_part(case: Path, part: str, source_id: str) -> pl.DataFrame | None:
     return mine.sort("byte_offset").tail(1) if mine.height else None
 
 
-def led_along(case: Path) -> bool:
+def led_along(case: Location) -> bool:
     """Let the beginnings of appended sources have the times of the events that they go on with; tell what changed."""
     changed = False
     for batch in store.read_batches(case).values():
@@ -114,7 +114,7 @@ def _parts(one: Mark) -> list[tuple[str, str]]:
     return [*one["part_sha256"].items()]
 
 
-def _moved(case: Path, one: Mark) -> dict[str, tuple[str, str]]:
+def _moved(case: Location, one: Mark) -> dict[str, tuple[str, str]]:
     """Write the parts anew whose first rows go on with an event that was dated anew: old name -> new one, and hash."""
     found = {}
     first = min(run_of(part) for part in one["parts"])
@@ -133,7 +133,7 @@ def _moved(case: Path, one: Mark) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _times_of(case: Path, events: list[str]) -> pl.DataFrame:
+def _times_of(case: Location, events: list[str]) -> pl.DataFrame:
     """Give the times of events by their ids, as `continues` names them."""
     owners = {event.partition(":")[0] for event in events}
     parts = sorted(store.listed_parts(one for one in store.read_sources(case) if one["source_id"] in owners))

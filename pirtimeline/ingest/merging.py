@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from pirtimeline import store
 from pirtimeline.ingest.batches import Task
+from pirtimeline.objects import Location
 
 
-def without_aliases(case: Path, tasks: Sequence[Task]) -> tuple[Task, ...]:
+def without_aliases(case: Location, tasks: Sequence[Task]) -> tuple[Task, ...]:
     """Leave out sources that a committed one is known to equal; their paths join its own."""
     kept = {alias: one["source_id"] for one in store.read_sources(case) for alias in one.get("aliases", ())}
     if not kept:
@@ -29,7 +29,7 @@ def _joined(task: Task, more: Sequence[Task]) -> Task:
     return replace(task, told={**task.told, "paths": paths, "mtime": mtime}) if more else task
 
 
-def merged(case: Path, known: Collection[str]) -> bool:
+def merged(case: Location, known: Collection[str]) -> bool:
     """Let large sources of equal content become one; tell whether any did.
 
     The mark of the one that stays comes first, so that a run that is killed between leaves nothing out.
@@ -60,7 +60,7 @@ def merged(case: Path, known: Collection[str]) -> bool:
     return any(len(group) > 1 for group in equal)
 
 
-def _forget(case: Path) -> None:
+def _forget(case: Location) -> None:
     """Take the plans of sources that became another's out of `plan.json`."""
     aliases = {alias for one in store.read_sources(case) for alias in one.get("aliases", ())}
     plan = store.read_json(case / "plan.json")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from pirtimeline.ingest.finish import join_objects
+from pirtimeline.objects import Location
 from pirtimeline.parsing.columns import OWN_TYPES
 from pirtimeline.parsing.plugin import Format, Parser
 from pirtimeline.schema import EVENT_COLUMNS
@@ -16,7 +16,7 @@ from pirtimeline.store import Part
 
 
 def write_parts(
-    case: Path, rows: pl.DataFrame, name: str, stamp: str, installed: Mapping[str, Format | Parser]
+    case: Location, rows: pl.DataFrame, name: str, stamp: str, installed: Mapping[str, Format | Parser]
 ) -> list[dict[str, Any]]:
     """Write rows, a part for each parser among them.
 
@@ -38,7 +38,7 @@ def write_parts(
 class Parts:
     """The parts of a run of rows, one for each parser, that grow by a row group for each table of rows."""
 
-    def __init__(self, case: Path, name: str, stamp: str, installed: Mapping[str, Format | Parser]) -> None:
+    def __init__(self, case: Location, name: str, stamp: str, installed: Mapping[str, Format | Parser]) -> None:
         """Begin parts; see `write_parts`."""
         self._case, self._name, self._installed = case, f"{name}-{stamp}", installed
         self._parts: dict[str, Part] = {}

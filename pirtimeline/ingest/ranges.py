@@ -22,6 +22,7 @@ from pirtimeline.ingest.batches import PART, Installed, Task, stamp_of
 from pirtimeline.ingest.finish import Ongoing, finish, turns
 from pirtimeline.ingest.parts import Parts
 from pirtimeline.ingest.recover import parse_or_recover
+from pirtimeline.objects import Location
 from pirtimeline.parsing import registry
 from pirtimeline.parsing.plan import FormatUse, SourcePlan
 from pirtimeline.parsing.splitting import MARGIN, Block, blocks, entry
@@ -119,7 +120,7 @@ def told_of(read: Read, plan: SourcePlan) -> list[Told]:
 
 
 def write_range(
-    case: Path, task: Task, read: Read, told: Sequence[Told], known: Known, folders: tuple[str, ...]
+    case: Location, task: Task, read: Read, told: Sequence[Told], known: Known, folders: tuple[str, ...]
 ) -> tuple[list[dict[str, Any]], Mapping[str, Any]]:
     """Settle a range's rows and write its parts; give them and their tallies."""
     counted: Mapping[str, Any] = marks.NOTHING

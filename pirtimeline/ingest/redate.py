@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -17,12 +16,13 @@ from pirtimeline.ingest import backsteps, marks
 from pirtimeline.ingest.batches import Task
 from pirtimeline.ingest.finish import join_objects
 from pirtimeline.ingest.streams import ALONE, Beside, anchored
+from pirtimeline.objects import Location
 from pirtimeline.parsing import clock, times
 from pirtimeline.parsing.plan import FormatUse
 from pirtimeline.parsing.plugin import Format, Parser
 from pirtimeline.parsing.turns import Turns, join_all
 from pirtimeline.schema import event_id
-from pirtimeline.store import listed_parts, write_part
+from pirtimeline.store import listed_parts, read_table, write_part
 
 Installed = Mapping[str, Format | Parser]
 
@@ -41,7 +41,7 @@ TOLD = (
 
 
 def redate(
-    case: Path,
+    case: Location,
     batch: Sequence[Mapping[str, Any]],
     late: Mapping[str, Task],
     installed: Installed,
@@ -85,7 +85,7 @@ def redate(
     ]
 
 
-def heard(case: Path, batch: Sequence[Mapping[str, Any]], task: Task, installed: Installed) -> Turns:
+def heard(case: Location, batch: Sequence[Mapping[str, Any]], task: Task, installed: Installed) -> Turns:
     """Say what a committed source tells of its times, from its parts."""
     found = _turns(case, _runs(batch), {task.plan.source_id: task}, installed)
     return join_all(clock.in_time([told for _, told in sorted(found.items())], task.plan.rule))
@@ -96,7 +96,7 @@ def _runs(batch: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
 
 
 def _carries(
-    case: Path,
+    case: Location,
     runs: Mapping[str, list[str]],
     late: Mapping[str, Task],
     installed: Installed,
@@ -121,7 +121,7 @@ def by_source(tables: Iterable[pl.DataFrame]) -> list[pl.DataFrame]:
 
 
 def _turns(
-    case: Path, runs: Mapping[str, list[str]], late: Mapping[str, Task], installed: Installed
+    case: Location, runs: Mapping[str, list[str]], late: Mapping[str, Task], installed: Installed
 ) -> dict[tuple[str, int], Turns]:
     """Say what each run of each source tells of its times, which the runs beside it must know."""
     found = {}
@@ -148,10 +148,10 @@ def run_of(part: str) -> str:
     return part.rsplit("/", 1)[1].removesuffix(".parquet").rsplit("-", 1)[0]
 
 
-def read_part(case: Path, name: str) -> pl.DataFrame:
+def read_part(case: Location, name: str) -> pl.DataFrame:
     """Read a part, with the column `parser` that its folder's name stands for."""
     parser = name.split("/")[1].removeprefix("parser=")
-    return pl.read_parquet(case / name, hive_partitioning=False).with_columns(parser=pl.lit(parser))
+    return read_table(case / name).with_columns(parser=pl.lit(parser))
 
 
 def dated_anew(

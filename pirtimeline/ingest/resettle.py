@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -13,6 +12,7 @@ import polars as pl
 from pirtimeline.ingest.batches import Installed, Task
 from pirtimeline.ingest.finish import carry_of
 from pirtimeline.ingest.redate import TOLD, by_source, dated_anew, read_part, run_of, told_again, with_times
+from pirtimeline.objects import Location
 from pirtimeline.parsing import clock
 from pirtimeline.parsing.turns import Turns
 from pirtimeline.store import write_part
@@ -28,7 +28,7 @@ class Run:
     turns: Turns
 
 
-def runs_of(case: Path, told: Mapping[str, Any], task: Task, installed: Installed) -> list[Run]:
+def runs_of(case: Location, told: Mapping[str, Any], task: Task, installed: Installed) -> list[Run]:
     """List the runs of a committed source in the order of their bytes."""
     found = []
     for name, parts in groupby(sorted(told["parts"], key=run_of), key=run_of):
@@ -40,13 +40,13 @@ def runs_of(case: Path, told: Mapping[str, Any], task: Task, installed: Installe
     return found
 
 
-def _rows(case: Path, parts: tuple[str, ...]) -> pl.DataFrame:
+def _rows(case: Location, parts: tuple[str, ...]) -> pl.DataFrame:
     (rows,) = by_source(read_part(case, part) for part in parts)
     return rows
 
 
 def settled_again(
-    case: Path,
+    case: Location,
     run: Run,
     task: Task,
     before: Mapping[str, Any],

@@ -25,6 +25,7 @@ from pirtimeline.ingest.redate import heard, redate
 from pirtimeline.ingest.selecting import Selected, near_of, select
 from pirtimeline.ingest.stretches import Hands, build_stretches, wanted
 from pirtimeline.ingest.telling import Progress, Telling
+from pirtimeline.objects import Location, located
 from pirtimeline.parsing.plan import SourcePlan, plan_from_json
 from pirtimeline.parsing.plugin import Format, Parser
 from pirtimeline.parsing.registry import installed as installed_parsers
@@ -75,7 +76,7 @@ class Outcome:
 
 
 def ingest(
-    case: str | Path,
+    case: str | Location,
     said: Settings,
     *,
     workers: int | None = None,
@@ -102,7 +103,7 @@ def ingest(
         CaseError: the folder is not a case, cannot be written, or a declaration makes no sense.
         FormatError: a format given by `parser_folders` breaks a rule.
     """
-    path = Path(case)
+    path = located(case)
     with store.writing(path):
         before = read_settings(path)
         settings = _without_moved(before.merged(said), said)
@@ -125,7 +126,7 @@ def _without_moved(settings: Settings, said: Settings) -> Settings:
     gone = [
         one
         for one in settings.evidence
-        if one not in said.evidence and Path(one).name in named and not Path(one).exists()
+        if one not in said.evidence and Path(one).name in named and not located(one).exists()
     ]
     return replace(settings, evidence=tuple(one for one in settings.evidence if one not in gone))
 
@@ -142,7 +143,7 @@ class _Work:
 Held = Mapping[tuple[str, str], Chain]
 
 
-def _prepared(case: Path, settings: Settings, installed: Installed, limits: evidence.Limits, held: Held) -> _Work:
+def _prepared(case: Location, settings: Settings, installed: Installed, limits: evidence.Limits, held: Held) -> _Work:
     """Survey the evidence, or take the plan as it stands where neither evidence nor formats changed."""
     if not settings.evidence:
         raise CaseError("no evidence was named", at=case, hint="name files, folders or archives of logs")
@@ -150,7 +151,7 @@ def _prepared(case: Path, settings: Settings, installed: Installed, limits: evid
     return known if known is not None else _surveyed(case, settings, installed, limits, held)
 
 
-def _known(case: Path, settings: Settings, installed: Installed) -> _Work | None:
+def _known(case: Location, settings: Settings, installed: Installed) -> _Work | None:
     """Take the plan as it stands where evidence, formats and what decides how it is read are as they were."""
     custody, plan = store.read_json(case / "evidence.json"), store.read_json(case / "plan.json")
     committed = {one["source_id"]: one for one in store.read_sources(case)}
@@ -170,12 +171,12 @@ def _known(case: Path, settings: Settings, installed: Installed) -> _Work | None
     return _Work(tuple(tasks), tuple(custody.get("skipped", ())), settings)
 
 
-def _fingerprint(case: Path, settings: Settings) -> str | None:
+def _fingerprint(case: Location, settings: Settings) -> str | None:
     """Tell the evidence by path, size and mtime; None where it is no longer there and the case stands without it."""
     try:
         return marks.digest(evidence.fingerprint(evidence.ordered(settings.evidence), exclude=[case]))
     except SourceError:
-        if any(Path(one).exists() for one in settings.evidence) or not (case / "plan.json").is_file():
+        if any(located(one).exists() for one in settings.evidence) or not (case / "plan.json").is_file():
             raise
         return None
 
@@ -189,7 +190,7 @@ def _read_with(settings: Settings, installed: Installed) -> str:
     return marks.digest([settings.hosts, settings.services, settings.parsers, formats])
 
 
-def _surveyed(case: Path, settings: Settings, installed: Installed, limits: evidence.Limits, held: Held) -> _Work:
+def _surveyed(case: Location, settings: Settings, installed: Installed, limits: evidence.Limits, held: Held) -> _Work:
     """Look at all evidence and write down the plan."""
     walk = evidence.walk(evidence.ordered(settings.evidence), limits=limits, exclude=[case])
     grown = Grown(walk, held)
@@ -235,7 +236,7 @@ def _task(looked: Looked, plan: SourcePlan, settings: Settings, grows: Mapping[s
     return Task(declare(plan, settings, looked.paths), told)
 
 
-def _kept_plans(case: Path, found: set[str], installed: Installed) -> dict[str, Any]:
+def _kept_plans(case: Location, found: set[str], installed: Installed) -> dict[str, Any]:
     """Keep the plans of sources that the case holds and that are no longer in the evidence."""
     plan = store.read_json(case / "plan.json")
     committed = {one["source_id"] for one in store.read_sources(case)}
@@ -243,7 +244,7 @@ def _kept_plans(case: Path, found: set[str], installed: Installed) -> dict[str, 
 
 
 def _build(
-    case: Path,
+    case: Location,
     work: _Work,
     installed: Installed,
     workers: int,
@@ -277,13 +278,13 @@ def _build(
     return led_along(case) or changed or bool(todo) or bool(partly)
 
 
-def _shared(case: Path, settings: Settings) -> Shared:
+def _shared(case: Location, settings: Settings) -> Shared:
     """Name what workers on other machines read and write, at the paths that they have there too."""
-    arguments = tuple(str(Path(one).absolute()) for one in evidence.ordered(settings.evidence))
+    arguments = tuple(str(located(one).absolute()) for one in evidence.ordered(settings.evidence))
     return Shared(case.absolute(), arguments, tuple(str(Path(one).absolute()) for one in settings.parser_folders))
 
 
-def _settle_streams(case: Path, tasks: Mapping[str, Task], installed: Installed) -> bool:
+def _settle_streams(case: Location, tasks: Mapping[str, Task], installed: Installed) -> bool:
     """Date anew what the whole of a stream dates otherwise than a source by itself; tell whether anything changed."""
     every = store.read_batches(case)
     committed = {one["source_id"]: (name, one) for name, batch in every.items() for one in batch}
@@ -312,7 +313,7 @@ def _dated_with(told: Mapping[str, Any] | streams.Beside | None) -> str | None:
 
 
 def _stretches(
-    case: Path, one: Selected, installed: Installed, pool: ThreadPoolExecutor, workers: int, telling: Telling
+    case: Location, one: Selected, installed: Installed, pool: ThreadPoolExecutor, workers: int, telling: Telling
 ) -> list[dict[str, Any]]:
     """Read of a source what is wanted now."""
     path, size = one.task.plan.path, wanted(one)
@@ -323,20 +324,22 @@ def _stretches(
     return [done]
 
 
-def _drop_outdated(case: Path, work: _Work) -> bool:
+def _drop_outdated(case: Location, work: _Work) -> bool:
     """Take back the commit marks of batches with a source that is to be read otherwise, or whose parts are gone."""
     wanted = {task.plan.source_id: marks.read_as(task.plan) for task in work.tasks}
     dropped = False
-    for name, batch in store.read_batches(case).items():
+    batches_held = store.read_batches(case)
+    lost = {*store.absent(case, store.listed_parts(chain.from_iterable(batches_held.values())))}
+    for name, batch in batches_held.items():
         otherwise = any(wanted.get(one["source_id"], one["read_as"]) != one["read_as"] for one in batch)
-        if otherwise or not all((case / part).is_file() for part in store.listed_parts(batch)):
+        if otherwise or not lost.isdisjoint(store.listed_parts(batch)):
             (case / "sources" / name).unlink()
             dropped = True
     return dropped
 
 
 def _brought_up(
-    case: Path, name: str, batch: list[dict[str, Any]], tasks: Mapping[str, Task], installed: Installed
+    case: Location, name: str, batch: list[dict[str, Any]], tasks: Mapping[str, Task], installed: Installed
 ) -> bool:
     """Bring a committed batch up to its plan: times, paths, place."""
     mine = {one["source_id"]: tasks[one["source_id"]] for one in batch if one["source_id"] in tasks}
@@ -360,7 +363,7 @@ def _renewed(one: Mapping[str, Any], task: Task | None) -> dict[str, Any]:
 
 
 def _read(
-    case: Path,
+    case: Location,
     todo: Sequence[tuple[Task, ...]],
     settings: Settings,
     installed: Installed,
@@ -408,7 +411,7 @@ def _checked(data: bytes, task: Task) -> bytes:
     return data
 
 
-def _complete_custody(case: Path) -> None:
+def _complete_custody(case: Location) -> None:
     """Write down the hashes of large files, which are known only when they were read through."""
     custody = store.read_json(case / "evidence.json")
     hashes = {
@@ -423,6 +426,6 @@ def _hash_of(row: Mapping[str, Any], hashes: Mapping[str, str | None]) -> str | 
     return hashes.get(row["path"]) if row["size_bytes"] is not None else None
 
 
-def _drop_stale(case: Path) -> None:
+def _drop_stale(case: Location) -> None:
     for name in STALE:
         (case / name).unlink(missing_ok=True)

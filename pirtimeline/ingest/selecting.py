@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
-from pathlib import Path
 from typing import Any
 
 from pirtimeline import evidence, store
@@ -13,6 +12,7 @@ from pirtimeline.errors import CaseError
 from pirtimeline.ingest import marks
 from pirtimeline.ingest.batches import Task
 from pirtimeline.ingest.entering import Near, Way, way_into
+from pirtimeline.objects import Location, located
 from pirtimeline.parsing.splitting import BLOCK, HEAD
 from pirtimeline.settings import Settings
 
@@ -43,7 +43,7 @@ def near_of(settings: Settings, span: timedelta | None) -> Near | None:
 
 
 def select(
-    case: Path, tasks: Sequence[Task], arguments: Sequence[str], near: Near | None
+    case: Location, tasks: Sequence[Task], arguments: Sequence[str], near: Near | None
 ) -> tuple[list[Task], list[Selected]]:
     """Find out which sources are read in stretches now, and probe those that can be entered.
 
@@ -86,7 +86,7 @@ def _looked(
     task: Task, place: evidence.Place, near: Near | None, before: Mapping[str, Any] | None
 ) -> tuple[Task, Way | None]:
     """Say what is to be read of a source; None where it is read as any other, or stays as it is."""
-    if before is not None and not Path(place.argument).exists():
+    if before is not None and not located(place.argument).exists():
         return task, None
     if near is None:
         return _told(task, None), Way(((0, task.size),)) if before else None

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -22,6 +21,7 @@ from pirtimeline.ingest.recover import parse_or_recover
 from pirtimeline.ingest.resettle import Run, runs_of, settled_again
 from pirtimeline.ingest.selecting import Selected
 from pirtimeline.ingest.streams import EARLY, settled_alike
+from pirtimeline.objects import Location
 from pirtimeline.parsing import clock
 from pirtimeline.parsing.splitting import Block, blocks
 from pirtimeline.parsing.turns import Turns, join_all
@@ -55,7 +55,7 @@ class Hands:
     ahead: int
 
 
-def build_stretches(case: Path, selected: Selected, stream: Seekable, hands: Hands) -> dict[str, Any]:
+def build_stretches(case: Location, selected: Selected, stream: Seekable, hands: Hands) -> dict[str, Any]:
     """Read what is wanted of a source and was not read before; give what its commit mark says then.
 
     Rows that were read before are settled anew, from their parts, by what stands beside them now.
@@ -89,7 +89,7 @@ def build_stretches(case: Path, selected: Selected, stream: Seekable, hands: Han
 
 
 def _written(
-    case: Path, task: Task, runs: Iterable[tuple[int, pl.DataFrame]], stamp: str, hands: Hands
+    case: Location, task: Task, runs: Iterable[tuple[int, pl.DataFrame]], stamp: str, hands: Hands
 ) -> tuple[Mapping[str, Any], list[dict[str, Any]]]:
     """Write a part for each parser of each run; give their tallies, and the parts."""
     counted: Mapping[str, Any] = marks.NOTHING

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from pirtimeline import store
 from pirtimeline.errors import CaseError
 from pirtimeline.masking import mask_json
+from pirtimeline.objects import Location
 from pirtimeline.report import blocks, citations, drawing, figures, series
 from pirtimeline.report.draft import Draft, draft
 from pirtimeline.report.inputs import ReportInputs
@@ -27,11 +27,11 @@ SUFFIXES = (".md", ".html", ".docx", ".pdf", ".json")
 class WriteResult(NamedTuple):
     """The files that were brought up to date, and where a person's text and the new text disagree."""
 
-    files: tuple[Path, ...]
+    files: tuple[Location, ...]
     conflicts: tuple[str, ...]
 
 
-def write(inputs: ReportInputs, folder: Path) -> WriteResult:
+def write(inputs: ReportInputs, folder: Location) -> WriteResult:
     """Bring `report.md` (merged), `report.json`, `timeline.html` and `figures/` of a case up to date.
 
     Raises:
@@ -57,7 +57,7 @@ def write(inputs: ReportInputs, folder: Path) -> WriteResult:
     return WriteResult((*files, *drawn), merged.conflicts)
 
 
-def write_file(inputs: ReportInputs, folder: Path, output: Path) -> WriteResult:
+def write_file(inputs: ReportInputs, folder: Location, output: Location) -> WriteResult:
     """Write the report of the case in `folder` to one file, in the format that its suffix names.
 
     An existing .md is merged into; its picture is put beside it, as `figures/timeline.svg`. A .html, .docx or .pdf
@@ -109,7 +109,7 @@ def facts_json(inputs: ReportInputs) -> str:
     return json.dumps(_finite(mask_json(dict(inputs.facts))), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
-def _merge_into(file: Path, new: str, folder: Path) -> Merged:
+def _merge_into(file: Location, new: str, folder: Location) -> Merged:
     """Merge the new draft into a file, keeping the draft itself as the base of the next merge."""
     merged = _merged(file, new, folder)
     store.write_bytes(folder / BASE / f"{blocks.base_of(new)}.md", new.encode())
@@ -117,7 +117,7 @@ def _merge_into(file: Path, new: str, folder: Path) -> Merged:
     return merged
 
 
-def _merged(file: Path, new: str, folder: Path) -> Merged:
+def _merged(file: Location, new: str, folder: Location) -> Merged:
     if not file.is_file():
         return Merged(new, ())
     existing = _read(file)
@@ -127,7 +127,7 @@ def _merged(file: Path, new: str, folder: Path) -> Merged:
     return merge(existing, new, base=base.read_text("utf-8") if base.is_file() else None, name=str(file))
 
 
-def _read(file: Path) -> str:
+def _read(file: Location) -> str:
     """Read a text with its line ends as they are."""
     try:
         return file.read_bytes().decode("utf-8")
@@ -135,7 +135,7 @@ def _read(file: Path) -> str:
         raise CaseError("this report is not UTF-8 text", at=file, hint="save it as UTF-8") from error
 
 
-def _write_figures(made: Draft, folder: Path) -> list[Path]:
+def _write_figures(made: Draft, folder: Location) -> list[Location]:
     """Write each figure as plotly's JSON (`plotly.io.read_json`), where its table has rows."""
     found = series.spans(made.facts, made.timeline)
     if found is None:
