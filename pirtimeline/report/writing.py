@@ -39,6 +39,7 @@ def write(inputs: ReportInputs, folder: Location) -> WriteResult:
 
     Example:
         >>> import tempfile
+        >>> from pathlib import Path
         >>> from pirtimeline.report.example import example_inputs
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     done = write(example_inputs(), Path(folder))
