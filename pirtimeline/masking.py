@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 import polars as pl
 
@@ -84,6 +84,12 @@ def mask(text: str) -> str:
     if len(text) > LONG:
         masked: str = pl.select(mask_column(pl.lit(text))).item()
         return masked
+    return _mask_short(text)
+
+
+@lru_cache(maxsize=1 << 14)
+def _mask_short(text: str) -> str:
+    """Mask a text that may come again: the facts, the report and the page tell the same paths, hosts and messages."""
     for pattern, replacement in _compiled():
         text = pattern.sub(replacement, text)
     return text

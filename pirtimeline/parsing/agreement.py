@@ -5,6 +5,7 @@ from __future__ import annotations
 import zoneinfo
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import polars as pl
 
@@ -116,9 +117,15 @@ def explained(shown: Sequence[tuple[int, int]]) -> str | None:
         >>> explained([(1_704_110_400_000_000, -18000), (1_719_835_200_000_000, -14400)])
         'America/New_York'
     """
-    rest = sorted(name for name in zoneinfo.available_timezones() if "/" in name and not name.startswith("Etc/"))
-    fits = (name for name in (*_LIKELY, *rest) if all(offsets.at_instant(name, at) == offset for at, offset in shown))
+    fits = (
+        name for name in (*_LIKELY, *_rest()) if all(offsets.at_instant(name, at) == offset for at, offset in shown)
+    )
     return next(fits, None)
+
+
+@cache
+def _rest() -> tuple[str, ...]:
+    return tuple(sorted(one for one in zoneinfo.available_timezones() if "/" in one and not one.startswith("Etc/")))
 
 
 def written(offset_s: int) -> str:

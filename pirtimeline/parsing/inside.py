@@ -178,15 +178,17 @@ def _says_something(texts: pl.Series, one: Format) -> bool:
 
 def _held(text: pl.Series, opened: Matches, one: Format, places: Mapping[str, tuple[int, int]]) -> pl.DataFrame:
     """Read an envelope's sample lines for what they hold: `source_id`, `text`, `process`."""
-    tables = []
-    for source_id, (begin, end) in places.items():
-        lines = text[begin:end].filter(pl.Series(opened[begin:end]))
-        held = columns.extract(lines, one) if one.kind == "lines" else structured.read(lines, one)
-        if one.envelope in held.columns:
-            process = pl.col("process_name") if "process_name" in held.columns else pl.lit(None, pl.String)
-            shown = held.select(pl.lit(source_id).alias("source_id"), text=pl.col(one.envelope), process=process)
-            tables.append(shown.drop_nulls("text"))
-    return pl.concat(tables) if tables else pl.DataFrame(schema=_HELD)
+    bounds_of = list(places.values())
+    ids = pl.Series([*places], dtype=pl.String)
+    rows = np.concatenate([np.flatnonzero(opened[begin:end]) + begin for begin, end in bounds_of])
+    which = np.repeat(np.arange(len(bounds_of)), [int(opened[begin:end].sum()) for begin, end in bounds_of])
+    lines = text.gather(rows)
+    held = columns.extract(lines, one) if one.kind == "lines" else structured.read(lines, one)
+    if one.envelope not in held.columns:
+        return pl.DataFrame(schema=_HELD)
+    process = pl.col("process_name") if "process_name" in held.columns else pl.lit(None, pl.String)
+    shown = held.select(ids.gather(which).alias("source_id"), text=pl.col(one.envelope), process=process)
+    return shown.drop_nulls("text")
 
 
 def _detected(held: pl.DataFrame, every: Sequence[Format], depth: int) -> dict[str, tuple[FormatUse, ...]]:

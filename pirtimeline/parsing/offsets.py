@@ -54,10 +54,16 @@ def zone(text: str) -> str:
         hours, minutes = int(found[2]), int(found[3] or 0)
         if hours <= 14:
             return f"{found[1]}{hours:02}:{minutes:02}"
-    known = {name.lower(): name for name in sorted(zoneinfo.available_timezones()) if "/" in name or name.isalpha()}
+    known = _names()
     if wanted.lower() in known and wanted.lower() not in ("localtime", "factory"):
         return known[wanted.lower()]
     raise CaseError(f"there is no zone {text!r}", at="--zone", hint=_close(wanted, known))
+
+
+@cache
+def _names() -> dict[str, str]:
+    """List the zones by their names in small letters: to look for them takes longer than to read a small source."""
+    return {name.lower(): name for name in sorted(zoneinfo.available_timezones()) if "/" in name or name.isalpha()}
 
 
 def _close(wanted: str, known: dict[str, str]) -> str:

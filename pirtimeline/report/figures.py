@@ -237,13 +237,13 @@ def assemble(panels: Sequence[Panel]) -> Figure:
     """
     import plotly.graph_objects as go
 
-    figure = go.Figure(layout=_layout())
+    layout, traces, titles = _layout(), list[Any](), list[dict[str, Any]]()  # plotly checks a figure once: not by parts
     whole, gap = sum(panel.height for panel in panels), 0.075
     top = 1.0
     for number, panel in enumerate(panels, 1):
         low = max(0.0, top - panel.height / whole * (1 - gap * (len(panels) - 1)))
         suffix = "" if number == 1 else str(number)
-        figure.add_traces([trace.update(xaxis="x", yaxis=f"y{suffix}") for trace in panel.traces])
+        traces += [trace.update(xaxis="x", yaxis=f"y{suffix}") for trace in panel.traces]
         style = {
             "gridcolor": GRID,
             "zeroline": False,
@@ -251,9 +251,13 @@ def assemble(panels: Sequence[Panel]) -> Figure:
             "fixedrange": True,
             "automargin": False,
         }
-        figure.update_layout(
-            {f"yaxis{suffix}": {**style, **panel.axis, "domain": [round(low, 4), round(top, 4)], "anchor": "x"}}
-        )
+        layout[f"yaxis{suffix}"] = {
+            **style,
+            **panel.axis,
+            "domain": [round(low, 4), round(top, 4)],
+            "anchor": "x",
+        }
+        layout["annotations"] = titles
         title = {
             "text": panel.title,
             "x": 0,
@@ -268,13 +272,17 @@ def assemble(panels: Sequence[Panel]) -> Figure:
             "align": "left",
             "name": "title",
         }
-        figure.add_annotation(title)
+        titles.append(title)
         top = low - gap
     last = "" if len(panels) == 1 else str(len(panels))
-    figure.update_xaxes(
-        anchor=f"y{last}", title={"text": "UTC", "standoff": 14}, gridcolor=GRID, zeroline=False, tickfont={"size": 11}
-    )
-    return figure
+    layout["xaxis"] = {
+        "anchor": f"y{last}",
+        "title": {"text": "UTC", "standoff": 14},
+        "gridcolor": GRID,
+        "zeroline": False,
+        "tickfont": {"size": 11},
+    }
+    return go.Figure(data=traces, layout=layout)
 
 
 def stamp(at: datetime) -> str:
