@@ -33,13 +33,13 @@ _COUNTS = {"epoch_s": SECOND, "epoch_ms": 1000, "epoch_us": 1}
 _SINCE_1601_S = 11_644_473_600
 _SINCE_2001_S = 978_307_200
 _TAI_AHEAD_S = 10
-_OFFSET = re.compile(r"^(?:UTC|GMT|UCT|UT|Z)?([+-])([0-9]{1,2})(?::?([0-9]{2}))?(?::?([0-9]{2}))?$")
+_OFFSET = re.compile(r"^(?:UTC|GMT|UCT|UT|Z)? ?([+-])([0-9]{1,2})(?::?([0-9]{2}))?(?::?([0-9]{2}))?$")
 _MINUTES = re.compile(r"^[+-][0-9]{3}$")
 _UTC_WORDS = frozenset(["Z", "UTC", "GMT", "UCT", "UT", "ZULU", "ETC/UTC", "ETC/GMT", "ETC/UCT", "ETC/ZULU"])
 _WHOLE = frozenset(["year", "year2", "month", "day", "yday", "hour", "minute", "second", "millis", "elapsed", "west"])
 """Roles whose texts are whole numbers."""
 
-_NUMBERS = r"^\D*([0-9]{1,4})[/.-]([0-9]{1,2})[/.-]([0-9]{1,4})"
+_NUMBERS = r"^(?:\d{1,2}:\d\d:\d\d(?:[.,:]\d+)?)?\D*([0-9]{1,4})[/.-]([0-9]{1,2})[/.-]([0-9]{1,4})"
 
 
 def read(texts: pl.Series, layout: Layout, *, order: str | None = None) -> pl.DataFrame:

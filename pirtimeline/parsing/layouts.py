@@ -43,6 +43,7 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "f3": ("fraction", r"[0-9]{3}"),
         "f6": ("fraction", r"[0-9]{6}"),
         "f9": ("fraction", r"[0-9]{9}"),
+        "fc": ("fraction", r"[0-9]{3,9}"),
         "ms": ("millis", r"[0-9]{1,3}"),
         "p": ("half", ""),
         "z": ("zone", rf"(?:[Zz]\b|{_OFFSET}(?::?[0-5][0-9](?::?[0-5][0-9])?)?\b)"),
@@ -127,7 +128,7 @@ CHRONO: Mapping[str, str] = MappingProxyType(
 _LOOSE: Mapping[str, str] = MappingProxyType(
     {
         "b": r"[0-9]{1,2}[月월]|[^\s0-9,./:\[\]-]{2,12}\.?",
-        "W": r"[A-Za-z][A-Za-z0-9_/+:-]*(?: [A-Za-zä.]+)*",
+        "W": r"[A-Za-z][A-Za-z0-9_/+:-]*(?: [A-Za-zä.]+)*(?: [+-][0-9:]{1,5})?",
     }
 )
 """Short regexes for words where a whole text is read: ten times as fast; `assemble` then looks the words up."""
@@ -224,8 +225,9 @@ def _zone_words() -> str:
     short = "|".join(sorted(words().zones, key=_longest_first))
     long = "|".join(sorted(words().long_zones, key=_longest_first))
     areas = "|".join(words().areas)
+    apart = r"(?:UTC|GMT) [+-](?:1[0-4]|0?[0-9])(?::?[0-5][0-9])?"
     plain = r"(?:UTC|GMT|UCT|UT|Z)(?:[+-](?:1[0-4]|0?[0-9])(?::?[0-5][0-9])?)?"
-    return rf"(?:{plain}\b|(?:{areas})/[A-Za-z_]+(?:/[A-Za-z_]+)?|(?:{long})\b|(?:{short})\b)"
+    return rf"(?:{apart}\b|{plain}\b|(?:{areas})/[A-Za-z_]+(?:/[A-Za-z_]+)?|(?:{long})\b|(?:{short})\b)"
 
 
 @cache

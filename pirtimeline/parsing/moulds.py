@@ -66,15 +66,15 @@ def regex_of(one: str, *, onepass: bool = False) -> str | None:
 
     Example:
         >>> regex_of("0:0:0")
-        '\\d{1,2}:\\d{1,2}:\\d{1,2}(?:[.,]\\d{1,9}|:\\d{3}\\b)?\\b'
+        '\\d{1,2}:\\d{1,2}:\\d{1,2}(?:\\.\\d{1,9}|,\\d{3,9}|:\\d{3}\\b)?\\b'
         >>> regex_of("0:0:0", onepass=True)
-        '[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(?:[.,][0-9]{1,9})?'
+        '[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(?:\\.[0-9]{1,9}|,[0-9]{3,9})?'
     """
     if one.endswith((_WORD, _FOREIGN)) or len(re.findall(f"[{_WORD}{_FOREIGN}]", one)) > 3:
         return None
     regex = "".join(_piece(char) for char in one)
     clock = r"\d{1,2}:\d{1,2}:\d{1,2}"
-    regex = regex.replace(clock, clock + r"(?:[.,]\d{1,9}|:\d{3}\b)?")
+    regex = regex.replace(clock, clock + r"(?:\.\d{1,9}|,\d{3,9}|:\d{3}\b)?")
     if clock not in regex:
         regex = re.sub(
             r"(\\d\{(?:6|10|13|14)\}|\\\.\\d\{1,2\}\\\.\\d\{1,2\})(?=$|\(\?:Z)", r"\1(?:[.,]\\d{1,9})?", regex
