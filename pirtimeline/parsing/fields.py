@@ -6,6 +6,7 @@ elsewhere. So keys are resolved by the set of known keys that an event has, and 
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -53,8 +54,20 @@ class FieldMap:
     parts: frozenset[str]
 
 
-_PROFILE, _OWN, _WRAPPED = -1_000, -2_000, 1_000
-"""Ranks: a format's own word comes before a profile's, that before the table, and that before wrapped keys."""
+_PROFILE, _OWN, _WRAPPED, _GUESSED = -1_000, -2_000, 1_000, 100_000
+"""Ranks: a format's own word comes before a profile's, that before the table, that before wrapped keys, and these
+before keys that nobody listed."""
+
+LIKELY = "likely"
+"""The hint of a key that is not listed but is named like what it may fill: its value has to be beyond doubt."""
+
+_LIKE_TIME = re.compile(
+    r"^(?:date|time)|(?:time|stamp|date|edat|(?:event|log|start)ts)(?:utc|gmt|local|sec|secs|seconds|ms|millis|us|ns|nanos)?$"
+)
+_LIKE_LEVEL = re.compile(r"severity(?:name|text|label)?$|(?:log|event|message|msg|error|syslog)(?:level|lvl)(?:name)?$")
+_OTHER_TIME = re.compile(r"expir|birth|valid|until|next|deadline|due|timeout|timezone|update|modif|renew")
+_FIRST_TIMES = ("event", "log", "start", "begin", "create")
+_LATE_TIMES = re.compile(r"end|finish|stop|last|complet|receiv|ingest")
 
 
 def plain(key: str) -> str:
@@ -136,7 +149,25 @@ def known(table: FieldMap, key: str) -> bool:
         >>> known(field_map(), "widgets.size.height")
         False
     """
-    return any(one in table.parts for one in unwrapped(table, plain(key)))
+    written = plain(key)
+    return likely(written) is not None or any(one in table.parts for one in unwrapped(table, written))
+
+
+def likely(key: str) -> Target | None:
+    """Tell from its name alone what a key that nobody listed may fill; of several times that which events begin with.
+
+    Example:
+        >>> likely("http.edgestarttimestamp"), likely("errorseverity"), likely("expirydate")
+        (Target(column='timestamp_text', rank=100102, hint='likely'), Target(column='severity_text', rank=100000, hint='likely'), None)
+    """
+    depth, name = key.count("."), key.rpartition(".")[2]
+    if _LIKE_LEVEL.search(name):
+        return Target("severity_text", _GUESSED + 100 * depth, LIKELY)
+    if not _LIKE_TIME.search(name) or _OTHER_TIME.search(name):
+        return None
+    first = next((at for at, word in enumerate(_FIRST_TIMES) if word in name), len(_FIRST_TIMES))
+    late = 10 if _LATE_TIMES.search(name) else 0
+    return Target("timestamp_text", _GUESSED + 100 * depth + first + late, LIKELY)
 
 
 def columns_of(key: str) -> tuple[str, ...]:
@@ -193,6 +224,8 @@ def _targets_of(table: FieldMap, profiles: Sequence[Profile], key: str) -> tuple
         named = [(table.declared, 0), (table.targets, 0), *((p.targets, 20 * i) for i, p in enumerate(profiles))]
         shift = depth * _WRAPPED
         found += [t._replace(rank=t.rank + later + shift) for told, later in named for t in told.get(one, ())]
+    guess = likely(key)
+    found += [guess] if guess and not found else []
     best: dict[str, Target] = {}
     for target in sorted(found, key=lambda one: one.rank):
         best.setdefault(target.column, target)

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import polars as pl
 
+from pirtimeline.parsing.fields import LIKELY
+from pirtimeline.parsing.levels import severity
 from pirtimeline.schema import EVENT_COLUMNS
 
 TEXT, NUMBER, LITERAL, NULL, OBJECT, ARRAY = range(6)
@@ -87,6 +89,12 @@ def _own(dtype: pl.DataType) -> pl.Expr:
 
 _ISO = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?$"
 _EPOCH = r"^-?\d{9,20}(?:\.\d*)?$|^\d\.\d+[eE]\+?\d{1,2}$"
+_OF_THESE_YEARS = r"^(?:9[5-9]\d|1\d{3}|20\d\d)\d{6}(?:\d{3}|\d{6}|\d{9})?(?:\.\d*)?$"
+"""Seconds, or their thousandths, millionths or billionths, of 2000 to 2036."""
+
+_COMPACT = r"^(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])[0-5]\d[0-5]\d(?:\.\d*)?$"
+"""`20240421123304`: fourteen digits that are a day and a time; as an epoch they would be of the year 2600."""
+
 _CLOCK = r"\d\d?[:.]\d\d|\d{8}T?\d{6}|[T ]\d\dZ"
 DAY = r"^(?:\d{2,4}[-/.]\d\d?[-/.]\d{2,4}|\d{8}|\d\d?[-/ ][A-Za-z]{3}[-/ ]\d{2,4})$"
 OF_DAY = r"^\d\d?[:.]\d\d(?:[:.]\d\d(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?(?:Z|[+-]\d\d:?\d\d)?$"
@@ -99,15 +107,16 @@ _EPOCHS = ("epoch_s", "epoch_ms", "epoch_us", "epoch_ns", "filetime", "webkit", 
 def _time(hint: str) -> Reading:
     """Take a time: ISO 8601, an epoch by its hint or its magnitude, or any text with a day and a time of day."""
     number = VALUE.str.contains(_EPOCH) & (FORM <= NUMBER)
+    number = number & VALUE.str.contains(_OF_THESE_YEARS) if hint == LIKELY else number & ~VALUE.str.contains(_COMPACT)
     half = VALUE.str.contains(OF_DAY) | VALUE.str.contains(DAY)
     clock = half if hint == HALF else VALUE.str.contains(_CLOCK) & ~half
-    clock &= (FORM == TEXT) & (VALUE.str.len_bytes() <= 64)
+    clock &= ((FORM == TEXT) | VALUE.str.contains(_COMPACT)) & (VALUE.str.len_bytes() <= 64)
     kind = (
         pl.when((FORM == TEXT) & VALUE.str.contains(_ISO))
         .then(pl.lit("iso8601"))
         .when(number)
         .then(pl.lit(hint) if hint in _EPOCHS else magnitude(VALUE))
-        .when(clock)
+        .when(clock & (hint != LIKELY))
         .then(pl.lit("auto"))
     )
     iso = {"timestamp_text": VALUE, "_time": pl.repeat("iso8601", pl.len())}
@@ -173,6 +182,8 @@ def _severity(hint: str) -> Reading:
     number = pl.when(VALUE.str.contains(r"^\d{1,5}$")).then(VALUE).cast(pl.Int64, strict=False)
     scale = _SCALES.get(hint, _SCALES[""])
     ours = number.replace_strict(dict(scale), default=None, return_dtype=pl.String)
+    if hint == LIKELY:
+        return _all("severity_text", pl.when((FORM == TEXT) & severity(VALUE).is_not_null()).then(VALUE))
     graded = VALUE.str.to_lowercase().replace_strict(dict(_GRADES), default=None, return_dtype=pl.String)
     return Reading({"severity_text": _text(), "_severity": pl.coalesce(ours, graded)}, pl.lit(True))
 
