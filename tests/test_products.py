@@ -1,8 +1,9 @@
 """Lines of some two hundred products as their documentation shows them: each event framed, dated and levelled.
 
 `products/*.txt`: `## product` begins a file, `» INSTANT LEVEL` an event whose lines follow. One without an offset
-is of the declared zone, UTC-5; `-` stands for none. Besides, lines may be `structure`, a `reject`, or go on with the
-event above as a row of their own (`continues`); `tail` is not looked at. `␛` stands for an escape.
+is of the declared zone, UTC-5; `-` stands for none, `?` for a level that is not looked at. Besides, lines may be
+`structure`, a `reject`, or go on with the event above as a row of their own (`continues`); `tail` is not looked at.
+`␛` stands for an escape.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def _faults(event: Expected, rows: list[dict[str, Any]], data: bytes) -> list[st
         return [f"not one event, but {[_text(row, data)[:40] for row in inside]}: {shown}"]
     instant, level = event.told
     told = [f"{first['timestamp']} instead of {instant}: {shown}"] * (not _same_instant(instant, first["timestamp"]))
-    told += [f"{first['severity']} instead of {level}: {shown}"] * (str(first["severity"] or "-") != level)
+    told += [f"{first['severity']} instead of {level}: {shown}"] * (level not in ("?", str(first["severity"] or "-")))
     return told + [f"a reject: {shown}"] * (first["parser"] == UNRECOGNISED)
 
 

@@ -62,7 +62,8 @@ LIKELY = "likely"
 """The hint of a key that is not listed but is named like what it may fill: its value has to be beyond doubt."""
 
 _LIKE_TIME = re.compile(
-    r"^(?:date|time)|(?:time|stamp|date|edat|(?:event|log|start)ts)(?:utc|gmt|local|sec|secs|seconds|ms|millis|us|ns|nanos)?$"
+    r"^(?:date|time)|(?:time|stamp|date|edat|(?:event|log|start)ts)"
+    r"(?:utc|gmt|local|sec|secs|seconds|ms|millis|us|ns|nanos)?$"
 )
 _LIKE_LEVEL = re.compile(r"severity(?:name|text|label)?$|(?:log|event|message|msg|error|syslog)(?:level|lvl)(?:name)?$")
 _OTHER_TIME = re.compile(r"expir|birth|valid|until|next|deadline|due|timeout|timezone|update|modif|renew")
@@ -157,8 +158,8 @@ def likely(key: str) -> Target | None:
     """Tell from its name alone what a key that nobody listed may fill; of several times that which events begin with.
 
     Example:
-        >>> likely("http.edgestarttimestamp"), likely("errorseverity"), likely("expirydate")
-        (Target(column='timestamp_text', rank=100102, hint='likely'), Target(column='severity_text', rank=100000, hint='likely'), None)
+        >>> likely("http.edgestarttimestamp"), likely("expirydate")
+        (Target(column='timestamp_text', rank=100102, hint='likely'), None)
     """
     depth, name = key.count("."), key.rpartition(".")[2]
     if _LIKE_LEVEL.search(name):
