@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_inputs import hostile
 
+from pirtimeline.analysis.facts import Interval
 from pirtimeline.report import diagrams, drawing, effects, extent, figures, pictures
 from pirtimeline.report.draft import draft
 from pirtimeline.report.escaping import mermaid, one_line, shorten
 from pirtimeline.report.example import WEB, example_draft, example_inputs
 from pirtimeline.report.page import overview
-from pirtimeline.report.series import spans
+from pirtimeline.report.series import POINTS, Spans, request_bins, spans
 
 AT = datetime(2024, 3, 4, 2, 58, 3, tzinfo=UTC)
 
@@ -121,3 +122,19 @@ def test_rejects_are_counted_by_reason_with_the_first_of_each() -> None:
         reject_reason=pl.when(pl.col("byte_offset") > 4000).then(pl.lit("binary")).otherwise(pl.lit("no format")),
     )
     assert extent.rejects(events).rows() == [("binary", 139, f"{WEB}:4040"), ("no format", 101, f"{WEB}:0")]
+
+
+@given(st.integers(60, 9_000), st.integers(0, 40_000_000), st.integers(0, 40_000_000))
+@settings(max_examples=15)
+def test_years_around_an_incident_cost_few_bins_which_meet_and_count_each_request_once(
+    lasted: int, before: int, after: int
+) -> None:
+    incident = Interval(AT, AT + timedelta(seconds=lasted))
+    whole = Interval(AT - timedelta(seconds=before), incident.end + timedelta(seconds=after))
+    asked = [whole.start, AT, AT + timedelta(seconds=lasted // 2), whole.end]
+    requests = pl.LazyFrame({"timestamp": asked, "failed": [True, False, False, False]})
+    bins = request_bins(requests, Spans(incident, incident, whole))
+    ends = bins.select(pl.col("bin") + pl.duration(seconds="seconds")).to_series()
+    assert (ends.head(-1) == bins["bin"].tail(-1)).all()
+    assert (bins["total"].sum(), bins["failed"].sum()) == (4, 1)
+    assert bins.height <= 5 * POINTS

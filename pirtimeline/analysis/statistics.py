@@ -140,7 +140,11 @@ def poisson_at_least(counts: Numbers, means: Numbers) -> Numbers:
         >>> poisson_at_least(np.array([0.0, 1.0, 30.0]), np.array([1.0, 1.0, 20.0])).round(4).tolist()
         [1.0, 0.6321, 0.0218]
     """
-    return np.array([_poisson_tail(int(k), float(mean)) for k, mean in zip(counts, means, strict=True)])
+    told = np.ones(len(counts))
+    some = np.flatnonzero(counts > 0)
+    pairs, place = np.unique(np.stack([counts[some], means[some]], axis=1), axis=0, return_inverse=True)
+    told[some] = np.array([_poisson_tail(int(k), float(mean)) for k, mean in pairs])[place.ravel()]
+    return told
 
 
 def _poisson_tail(least: int, mean: float) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -209,13 +209,15 @@ def mitigated(bins: pl.DataFrame, found: Outage, *, every: timedelta) -> Hold | 
     failed, total = (bins[c].to_numpy().astype(np.float64) for c in ("failed", "total"))
     bad = worse(failed, total, found.calm) | ((total == 0) if found.kind == "silence" else False)
     limit = max(2.0 * found.calm.share, SHARE / 2)
-    for index in range(found.first + 1, len(failed) - LEAST_BINS + 1):
-        length = _hold(MITIGATED_HOLD, index, len(failed), every)
-        ahead = slice(index, index + length)
-        few = failed[ahead].sum() <= limit * total[ahead].sum()
-        if few and total[ahead].sum() and not bad[index : index + LEAST_BINS].any():
-            return Hold(index, length * every, MITIGATED_HOLD)
-    return None
+    starts = np.arange(found.first + 1, len(failed) - LEAST_BINS + 1)
+    ends = starts + np.maximum(LEAST_BINS, np.minimum(MITIGATED_HOLD // every, len(failed) - starts))
+    asked = _between(total, starts, ends)
+    few = _between(failed, starts, ends) <= limit * asked
+    quiet = np.flatnonzero(few & (asked > 0) & (_between(bad, starts, starts + LEAST_BINS) == 0))
+    if not len(quiet):
+        return None
+    index = int(starts[quiet[0]])
+    return Hold(index, (int(ends[quiet[0]]) - index) * every, MITIGATED_HOLD)
 
 
 def recovered(bins: pl.DataFrame, found: Outage, *, every: timedelta) -> Hold | None:
@@ -239,10 +241,21 @@ def _hold(asked: timedelta, index: int, bins: int, every: timedelta) -> int:
 
 
 def _volume_back(total: NDArray[np.float64], index: int, least: float) -> int | None:
-    for start in range(index, len(total) - LEAST_BINS + 1):
-        if total[start : start + LEAST_BINS].mean() >= least and (total[start] > 0 or least == 0):
-            return start
-    return None
+    starts = np.arange(index, len(total) - LEAST_BINS + 1)
+    enough = _between(total, starts, starts + LEAST_BINS) >= least * LEAST_BINS
+    back = np.flatnonzero(enough & ((total[starts] > 0) | (least == 0)))
+    return int(starts[back[0]]) if len(back) else None
+
+
+def _between(counts: NDArray[Any], starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Add up stretches of whole counts, each in one step.
+
+    Example:
+        >>> _between(np.array([1.0, 2.0, 4.0]), np.array([0, 1]), np.array([2, 3])).tolist()
+        [3.0, 6.0]
+    """
+    upto = np.concatenate([[0.0], np.cumsum(counts)])
+    return np.asarray(upto[ends] - upto[starts])
 
 
 def baseline(bins: pl.DataFrame, found: Outage) -> Interval:

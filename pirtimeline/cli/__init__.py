@@ -69,7 +69,7 @@ def cli() -> None:
 
 
 def _keep_memory() -> None:
-    """Let the C library keep what a block took for the next one, where it is glibc: the kernel clears it each time else.
+    """Let the C library keep what a block took for the next one (where it is glibc): else the kernel clears it anew.
 
     See https://man7.org/linux/man-pages/man3/mallopt.3.html
     """

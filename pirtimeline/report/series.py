@@ -16,6 +16,9 @@ from pirtimeline.report import words
 POINTS = 1_500
 """More points than this in one trace are joined, the highest of each bin kept."""
 
+COARSER = 30
+"""Bins grow no more than this at once from the incident outwards: years around it are few bins, and it has no more."""
+
 
 def facing(events: pl.LazyFrame) -> pl.LazyFrame:
     """Give the requests of the tier that users meet: `timestamp`, `failed`; none where no log shows requests.
@@ -117,19 +120,47 @@ def request_bins(requests: pl.LazyFrame, found: Spans) -> pl.DataFrame:
         >>> request_bins(facing(inputs.events), spans(inputs.facts, inputs.timeline))["seconds"].unique().to_list()
         [14, 28]
     """
-    fine = every(found.incident)
-    # A coarse bin is a whole number of fine ones, so that both kinds meet where the incident begins and ends.
-    coarse = fine * -(-every(found.whole) // fine)
-    start = found.whole.start.replace(microsecond=0)
-    inner = Interval(
-        start + (found.incident.start - start) // coarse * coarse,
-        start + -(-(found.incident.end - start) // coarse) * coarse,
-    )
-    within = _bins(requests, Interval(inner.start, inner.end - timedelta(microseconds=1)), fine)
-    beside = _bins(requests, Interval(start, found.whole.end), coarse)
-    outside = beside.filter((pl.col("bin") < inner.start) | (pl.col("bin") >= inner.end))
-    counted = pl.concat([outside, within]).sort("bin")
+    counted = pl.concat(
+        _bins(requests, ring.span, ring.width).filter(~pl.col("bin").is_between(*ring.hole, closed="left"))
+        for ring in _rings(found)
+    ).sort("bin")
     return counted if counted["total"].sum() else counted.clear()
+
+
+class _Ring(NamedTuple):
+    """A span that is counted in bins of one width, but for the finer one in its middle."""
+
+    span: Interval
+    width: timedelta
+    hole: tuple[datetime, datetime]
+
+
+def _rings(found: Spans) -> list[_Ring]:
+    """Choose the spans around an incident, each coarser and wider than the one inside it.
+
+    A bin is a whole number of those of the span inside, and that begins and ends with one, so that they meet.
+    """
+    start, widths = found.whole.start.replace(microsecond=0), _widths(found)
+    first = found.incident.start
+    hole, rings = (first, first), []
+    for width, wider in zip(widths, [*widths[1:], None], strict=True):
+        near = found.incident if width == widths[0] else found.incident.around(width * (POINTS // 4))
+        if wider is None:
+            rings.append(_Ring(Interval(start, found.whole.end), width, hole))
+            break
+        begin = start + max(near.start - start, timedelta()) // wider * wider
+        end = start + -(-(min(near.end, found.whole.end) - start) // wider) * wider
+        rings.append(_Ring(Interval(begin, end - timedelta(microseconds=1)), width, hole))
+        hole = (begin, end)
+    return rings
+
+
+def _widths(found: Spans) -> list[timedelta]:
+    """Give the widths of bins: fine over the incident, at most `COARSER` times as wide from one span to the next."""
+    widths = [every(found.incident)]
+    while every(found.whole) > COARSER * widths[-1]:
+        widths.append(COARSER * widths[-1])
+    return [*widths, widths[-1] * -(-every(found.whole) // widths[-1])]
 
 
 def _bins(requests: pl.LazyFrame, span: Interval, width: timedelta) -> pl.DataFrame:
