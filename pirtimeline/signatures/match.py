@@ -19,7 +19,7 @@ from pirtimeline.signatures.load import Rules
 from pirtimeline.signatures.model import Header
 from pirtimeline.signatures.scan import Scope, matched, needed, scopes
 
-BATCH = 131_072
+BATCH = 262_144
 """Rows that are looked at together: bounds memory, and is large enough that a rule's own cost does not show."""
 
 WORKERS = 2
