@@ -52,5 +52,6 @@ def test_text_that_recurs_is_found_in_each_of_its_rows() -> None:
 @pytest.mark.parametrize("many", [0, 2000])
 def test_literals_are_no_patterns_and_case_is_put_aside_however_many_there_are(many: int) -> None:
     wanted = [("a.b*(c", 1), ("x|y", 2), ("[z]", 3), *((f"absent{number}", 4) for number in range(many))]
-    texts = pl.Series(["A.B*(C", "aXb*(c", "X|Y [Z]", "x", "y", "z", None])
-    assert sorted(searched(texts, Needles.of(wanted)).rows()) == [(1, 0), (2, 2), (3, 2)]
+    wanted += [(fold("éclat"), 5), (fold("İzmir"), 6)]
+    texts = pl.Series(["A.B*(C", "aXb*(c", "X|Y [Z]", "x", "y", "z", None, "ÉCLAT", "İZMIR"])
+    assert sorted(searched(texts, Needles.of(wanted)).rows()) == [(1, 0), (2, 2), (3, 2), (5, 7), (6, 8)]
