@@ -15,7 +15,7 @@ from pirtimeline.parsing import pieces, structured, structures
 from pirtimeline.parsing.envelopes import opened, read
 from pirtimeline.parsing.framing import REJECT, Framed, frame
 from pirtimeline.parsing.lines import PADDING, UTF8, Offsets, lines_of, slices, without_colour
-from pirtimeline.parsing.overlooked import FEW, overlooked, suspects
+from pirtimeline.parsing.overlooked import FEW, SEEN, overlooked, suspects
 from pirtimeline.parsing.plan import FormatUse, SourcePlan
 from pirtimeline.parsing.plugin import Format
 from pirtimeline.parsing.splitting import Block, first_event
@@ -29,6 +29,9 @@ _PLACE = {
     "line_count": pl.UInt32,
     "_block": pl.UInt32,
 }
+
+_GROWS = 3
+"""A block in UTF-8 is at most so many times as long as its own bytes."""
 
 
 def parse(block: Block, plan: SourcePlan) -> pl.DataFrame:
@@ -76,27 +79,45 @@ def parse_many(
     """
     if uses and uses[0].format.options.get("framing") == structures.ELEMENTS:
         return _numbered([_elements(block, uses[0], encoding) for block in blocks])
-    if len(blocks) > 1 and any(use.format.envelope or use.format.together for use in uses):
-        return _numbered([parse_many([block], uses, encoding=encoding, newline=newline) for block in blocks])
     joined, breaks, bases, closed = _joined(blocks, encoding, newline)
     lines = lines_of(joined, encoding, newline)
     at = np.searchsorted(lines.offsets, bases[:-1]) if breaks else np.zeros(1, np.int64)
     framed = frame(lines, [use.format for use in uses], at)
-    if len(blocks) > 1 and len(suspects(framed)) >= FEW:  # each block is asked for itself, whatever stands beside it
-        return _numbered([parse_many([block], uses, encoding=encoding, newline=newline) for block in blocks])
+    if breaks and (asked := _asked(framed, blocks, at)):
+        return _apart(blocks, asked, uses, encoding, newline)
     if len(blocks) == 1 and (further := [FormatUse(one) for one in overlooked(framed)]):
         uses = [*uses, *further]
         framed = frame(lines, [use.format for use in uses], at)
     place = framed.table(last=last)
     alone = place.with_columns(pl.lit(0, pl.UInt32).alias("_block"))
     place = _unjoined(place, bases, lines.numbers(at), closed) if breaks else alone
-    table = _owned(pl.concat([place, rows(framed, uses)], how="horizontal")).with_columns(
+    found = rows(framed, uses, place["_block"] if breaks else None)
+    table = _owned(pl.concat([place, found], how="horizontal")).with_columns(
         pl.lit(lines.replaced, pl.Int64).alias("_replaced")
     )
     if not (table["byte_length"] > pieces.PIECE).any():
         return table
     by_block = table.partition_by("_block", maintain_order=True)
     return pl.concat([pieces.cut(one, blocks[one["_block"][0]], encoding) for one in by_block], how="diagonal_relaxed")
+
+
+def _asked(framed: Framed, blocks: Sequence[bytes], at: Offsets) -> list[int]:
+    """Name the blocks that `overlooked` would ask further: each is read for itself, whatever stands beside it."""
+    which = np.searchsorted(at, suspects(framed), side="right") - 1
+    counts = np.bincount(which, minlength=len(blocks))
+    return [number for number in np.flatnonzero(counts >= FEW).tolist() if len(blocks[number]) > SEEN // _GROWS]
+
+
+def _apart(
+    blocks: Sequence[bytes], asked: Sequence[int], uses: Sequence[FormatUse], encoding: str, newline: str
+) -> pl.DataFrame:
+    """Read some blocks each for itself, the others together."""
+    rest = sorted(set(range(len(blocks))) - set(asked))
+    tables = []
+    for numbers in [*([number] for number in asked), *([rest] if rest else [])]:
+        table = parse_many([blocks[number] for number in numbers], uses, encoding=encoding, newline=newline)
+        tables.append(table.with_columns(pl.Series("_block", numbers, pl.UInt32).gather(table["_block"])))
+    return pl.concat(tables, how="diagonal_relaxed").sort("_block", "byte_offset", maintain_order=True)
 
 
 def _elements(block: bytes, use: FormatUse, encoding: str) -> pl.DataFrame:
@@ -215,10 +236,16 @@ def _unjoined(place: pl.DataFrame, bases: Offsets, at: Offsets, closed: Offsets)
     )
 
 
-def rows(framed: Framed, uses: Sequence[FormatUse]) -> pl.DataFrame:
-    """Read the events of a framed block, each by its format, in order."""
+def rows(framed: Framed, uses: Sequence[FormatUse], block: pl.Series | None = None) -> pl.DataFrame:
+    """Read the events of a framed block, each by its format, in order.
+
+    Args:
+        framed: the events.
+        uses: the formats of their source or sources.
+        block: the number of each event's source, where several were framed together.
+    """
     found = [
-        _reread(framed, np.flatnonzero(framed.format == place), use)
+        _reread(framed, np.flatnonzero(framed.format == place), use, block)
         for place, use in enumerate(uses)
         if (framed.format == place).any()
     ]
@@ -231,9 +258,15 @@ def rows(framed: Framed, uses: Sequence[FormatUse]) -> pl.DataFrame:
     return table.sort("_row").drop("_row")
 
 
-def _reread(framed: Framed, mine: Offsets, use: FormatUse) -> pl.DataFrame:
+def _reread(framed: Framed, mine: Offsets, use: FormatUse, block: pl.Series | None) -> pl.DataFrame:
     """Read the events of one format; what only opened like it becomes a reject."""
     table = read(framed, mine, use.format).with_columns(pl.Series("_row", mine), parser=pl.lit(use.format.name))
+    if block is not None and (use.format.envelope or use.format.together):
+        table = table.with_columns(block.gather(mine).alias("_in"))
+    return _judged(framed, mine, table, use).drop("_in", strict=False)
+
+
+def _judged(framed: Framed, mine: Offsets, table: pl.DataFrame, use: FormatUse) -> pl.DataFrame:
     refused = table["_reject"].is_not_null()
     if not refused.any():
         return opened(_together(framed, mine, table.drop("_reject"), use.format), use)

@@ -17,8 +17,18 @@ from pirtimeline.parsing.plan import FormatUse
 from pirtimeline.parsing.plugin import Format
 from pirtimeline.parsing.together import together
 
-STREAM = ("host_name", "service_name", "process_name", "process_pid", "container_name", "container_id", "pod", "stream")
-"""Columns that tell the streams of an interleaved file apart, where an envelope fills them."""
+STREAM = (
+    "_in",
+    "host_name",
+    "service_name",
+    "process_name",
+    "process_pid",
+    "container_name",
+    "container_id",
+    "pod",
+    "stream",
+)
+"""Columns that tell streams apart: the file, where several are read together, and what an envelope fills."""
 
 TRACE_LINE = r"^\s+at [\w$.<>/@]|^\s*\.{3} \d+ (?:more|common frames omitted)|^(?:Caused by|\s*Suppressed): "
 """Lines that belong to the line above whatever that is."""
@@ -64,7 +74,8 @@ def opened(outer: pl.DataFrame, use: FormatUse) -> pl.DataFrame:
     if not belongs.any():
         return _read_inner(outer, texts, which, use)
     heads, joined, owners = _joined(outer, texts, belongs)
-    rest = outer.filter(pl.Series(belongs)).select("_row", "parser").with_columns(pl.Series("_piece_row", owners))
+    kept = [name for name in ("_row", "parser", "_in") if name in outer.columns]
+    rest = outer.filter(pl.Series(belongs)).select(kept).with_columns(pl.Series("_piece_row", owners))
     read_heads = _read_inner(outer[heads], joined, which[heads], use)
     return pl.concat([read_heads, rest], how="diagonal").sort("_row")
 
@@ -157,6 +168,7 @@ def _within(outer: pl.DataFrame, texts: pl.Series, envelope: str, inner: FormatU
         parser=pl.lit(inner.format.name), _row=pl.int_range(pl.len(), dtype=pl.Int64)
     )
     kept = found["_reject"].is_null()
+    found = found.with_columns(outer["_in"]) if "_in" in outer.columns else found
     whole = together(found.drop("_reject"), texts, inner.format)
     merged = _merged(outer, opened(whole, inner), envelope)
     return pl.concat([merged.filter(kept), outer.filter(~kept)], how="diagonal").sort("_row")

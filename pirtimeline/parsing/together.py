@@ -12,7 +12,7 @@ def together(table: pl.DataFrame, texts: pl.Series, one: Format) -> pl.DataFrame
     """Let the first row of each key be the event, and the others go on with it.
 
     Args:
-        table: rows of a format in order, with `_row`.
+        table: rows of a format in order, with `_row`, and `_in` where they are of several files read together.
         texts: the text of each row.
         one: the format; its `together` is the column that holds the key.
 
@@ -28,12 +28,13 @@ def together(table: pl.DataFrame, texts: pl.Series, one: Format) -> pl.DataFrame
     """
     if not one.together or one.together not in table.columns:
         return table
-    keys = [name for name in ("host_name", one.together) if name in table.columns]
+    keys = [name for name in ("_in", "host_name", one.together) if name in table.columns]
     row = pl.col("_row")
     owner = pl.when(pl.col(one.together).is_null()).then(row).otherwise(row.first().over(keys))
     rows = table.with_columns(owner.alias("_owner"), _text=texts)
     goes_on = pl.col("_owner") != row
-    rest = rows.filter(goes_on).select("_row", "parser", _piece_row="_owner")
+    kept = [name for name in ("_row", "parser", "_in") if name in rows.columns]
+    rest = rows.filter(goes_on).select(*kept, _piece_row="_owner")
     if not rest.height:
         return table
     event = rows.filter(pl.col("_owner").is_in(rest["_piece_row"].unique().implode()))
