@@ -61,3 +61,13 @@ def test_streams_of_two_sources_in_one_block_do_not_mix() -> None:
     first, second = b"1 out | @1 ERROR no\n", b"2 out | \tat a.B.c(D.java:1)\n"
     found = parse_many([first, second], [FormatUse(OUTER, (FormatUse(INNER),))])
     assert found["_piece_of"].null_count() == 2
+
+
+def test_files_that_are_read_together_do_not_continue_each_other() -> None:
+    texts = ["1 out | @2 WARN gone\n1 out P | half ", "1 out |   at a.B.c(D.java:1)\n2 out | @3 INFO up\n"]
+    use = FormatUse(OUTER, (FormatUse(INNER),))
+    together = parse_many([text.encode() for text in texts], [use])
+    alone = [parse_many([text.encode()], [use]) for text in texts]
+    kept = ["byte_offset", "parser", "message", "_piece_of", "_local"]
+    for number, table in enumerate(alone):
+        assert together.filter(pl.col("_block") == number).select(kept).equals(table.select(kept))
