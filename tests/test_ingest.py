@@ -17,9 +17,10 @@ from contracts import breaches
 from evidence_scenes import access, console, hashes, incident, postgresql, syslog, tarred, write, zipped
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from small_blocks import shrink
 
 from pirtimeline import Case, CaseError, Settings, SourceError, build
-from pirtimeline.ingest import ingest
+from pirtimeline.ingest import batches, ingest
 
 ZONES = (("ops1/*", "Europe/Berlin"), ("app1/*", "America/New_York"))
 
@@ -356,3 +357,34 @@ def test_evidence_without_a_byte_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "evidence").mkdir()
     with pytest.raises(SourceError, match="evidence"):
         ingest(tmp_path / "case", Settings(evidence=(str(tmp_path / "evidence"),)))
+
+
+def test_what_a_killed_run_wrote_of_a_large_source_is_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shrink(monkeypatch.setattr)
+    write(tmp_path / "evidence", {"a.log": access(count=2000), "b.out": console(count=900)})
+    said = Settings(evidence=(str(tmp_path / "evidence"),))
+    ingest(tmp_path / "whole", said)
+    note = batches.note
+
+    def killed(*arguments: Any) -> None:
+        note(*arguments)
+        if arguments[-2]:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(batches, "note", killed)
+    with pytest.raises(KeyboardInterrupt):
+        ingest(tmp_path / "case", said)
+    monkeypatch.setattr(batches, "note", note)
+    (journal,) = (tmp_path / "case" / "sources").glob(".*.read.tmp")
+    with journal.open("ab") as out:
+        out.write(b'{"stamp": "cut')
+    offsets: list[int] = []
+    parse = batches.parse_or_recover
+    monkeypatch.setattr(
+        batches, "parse_or_recover", lambda block, *rest: (offsets.append(block.offset), parse(block, *rest))[1]
+    )
+    ingest(tmp_path / "case", said)
+    assert offsets.count(0) == 1 and min(offset for offset in offsets if offset) > 0
+    assert hashes(tmp_path / "case") == hashes(tmp_path / "whole")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
-from itertools import groupby
+from itertools import chain, groupby, islice
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -18,6 +18,7 @@ from pirtimeline.ingest import backsteps, marks
 from pirtimeline.ingest.finish import Ongoing, finish, turns, with_next
 from pirtimeline.ingest.parts import Parts, write_parts
 from pirtimeline.ingest.recover import Read, parse_or_recover, recovered
+from pirtimeline.ingest.resuming import Done, done_before, joined, note
 from pirtimeline.ingest.streams import EARLY, settled_alike
 from pirtimeline.ingest.together import settle_together
 from pirtimeline.objects import Location
@@ -36,6 +37,8 @@ BATCH = 32 << 20
 
 PART = 64 << 20
 """Bytes of a large source that one part of each parser holds."""
+
+CHUNK = 4 << 20
 
 Installed = Mapping[str, Format | Parser]
 
@@ -211,52 +214,79 @@ def _lines(
 def build_large(
     case: Location, task: Task, stream: Readable, installed: Installed, pool: Executor, ahead: int
 ) -> dict[str, Any]:
-    """Read a large source block by block, a few in flight, and write a part for each 64 MiB of it."""
+    """Read a large source block by block, a few in flight, and write a part for each 64 MiB of it.
+
+    What a run that was killed has done is not done again; its bytes pass through the hash.
+    """
     hashed = _Hashed(stream)
-    heard: list[Turns] = []
-    parts, counted = _written(case, task, _settled(task, hashed, installed, pool, ahead, heard), installed)
+    done = done_before(case, task.plan, stamp_of([task]))
+    hashed.skip(done.end)
+    heard = [*done.heard]
+    parts, counted = _written(case, task, _settled(task, hashed, installed, pool, ahead, heard, done), installed, done)
     whole = join_all(clock.in_time(heard, task.plan.rule))
     early = None if settled_alike(heard, task.plan) else EARLY
     return mark(task, counted, parts, sha256=hashed.hexdigest()) | marks.told(task.plan, whole) | {"dated_with": early}
 
 
 def _written(
-    case: Location, task: Task, settled: Iterable[tuple[int, int, pl.DataFrame]], installed: Installed
-) -> tuple[list[dict[str, Any]], Mapping[str, Any]]:
+    case: Location, task: Task, settled: Iterable[_Dated], installed: Installed, done: Done
+) -> tuple[list[Mapping[str, Any]], Mapping[str, Any]]:
     """Write a part for each 64 MiB of a source, cut where the offset passes a multiple of it, and count its rows."""
-    counted: Mapping[str, Any] = marks.NOTHING
     adding: list[Future[None]] = []
-    written: list[Future[list[dict[str, Any]]]] = []
+    written: list[Future[Done]] = []
     with ThreadPoolExecutor(1) as writer:
-        for _, run in groupby(settled, key=lambda one: one[0] // PART):
-            parts = None
-            for offset, _, rows in run:
-                parts = parts or Parts(case, f"{task.plan.source_id}-{offset:014d}", stamp_of([task]), installed)
-                counted = marks.added(counted, marks.tallies(rows).get(task.plan.source_id, marks.NOTHING))
-                adding.append(writer.submit(parts.add, rows))
+        for _, blocks_of_run in groupby(settled, key=lambda one: one.offset // PART):
+            run = [*islice(blocks_of_run, 1)]
+            name, counted = f"{task.plan.source_id}-{run[0].offset:014d}", marks.NOTHING
+            parts, heard = Parts(case, name, stamp_of([task]), installed), list[Turns]()
+            for one in chain(run, blocks_of_run):
+                counted = marks.added(counted, marks.tallies(one.rows).get(task.plan.source_id, marks.NOTHING))
+                heard.append(one.told)
+                adding.append(writer.submit(parts.add, one.rows))
                 if len(adding) > 1:
                     adding.pop(0).result()
-            written += [writer.submit(parts.write)] if parts else []
+                last = one
+            ready = Done(last.end, tuple(heard), counted)
+            written.append(writer.submit(_kept, case, task, parts, run[0].offset, ready, noted=last.clean))
         for waiting in adding:
             waiting.result()
-        return [part for one in written for part in one.result()], counted
+        whole = joined([done, *(future.result() for future in written)])
+    return [*whole.parts], whole.counted
+
+
+def _kept(case: Location, task: Task, parts: Parts, begin: int, ready: Done, *, noted: bool) -> Done:
+    """Write a run's parts, and note that it is done where the next one begins with an event."""
+    done = replace(ready, parts=tuple(parts.write()))
+    if noted:
+        note(case, task.plan, stamp_of([task]), begin, done)
+    return done
+
+
+class _Dated(NamedTuple):
+    """A block's rows, what it told of its times, its bounds, and whether what follows begins with an event."""
+
+    offset: int
+    end: int
+    rows: pl.DataFrame
+    told: Turns
+    clean: bool
 
 
 def _settled(
-    task: Task, stream: Readable, installed: Installed, pool: Executor, ahead: int, heard: list[Turns]
-) -> Iterator[tuple[int, int, pl.DataFrame]]:
-    """Read blocks on the pool and settle them in order, each with a look at the next: offset, size and rows of each."""
-    ongoing = Ongoing()
-    read = _in_order(blocks(stream, task.plan), task.plan, installed, pool, ahead)
+    task: Task, stream: Readable, installed: Installed, pool: Executor, ahead: int, heard: list[Turns], done: Done
+) -> Iterator[_Dated]:
+    """Read blocks on the pool and settle them in order, each with a look at the next."""
+    ongoing = Ongoing(lines=int(done.counted["lines"]), past=done.past(task.plan))
+    told: Turns | None = None
+    read = _in_order(blocks(stream, task.plan, offset=done.end), task.plan, installed, pool, ahead)
     for (block, table), following in with_next(read):
-        if not heard:
-            heard.append(turns(table, task.plan, block.offset))
-        told = heard[-1]
-        if following:
-            heard.append(turns(following[1], task.plan, following[0].offset))
-        behind = heard[-1] if following else None
+        told = turns(table, task.plan, block.offset) if told is None else told
+        heard.append(told)
+        behind = turns(following[1], task.plan, following[0].offset) if following else None
         rows, ongoing = finish(table, task.plan, ongoing, offset=block.offset, told=told, following=behind)
-        yield block.offset, len(block.data), rows
+        clean = following is None or not following[0].within
+        yield _Dated(block.offset, block.offset + len(block.data), rows, told, clean)
+        told = behind
 
 
 def _in_order(
@@ -289,6 +319,11 @@ class _Hashed:
         data = self._stream.read(size)
         self._hash.update(data)
         return data
+
+    def skip(self, size: int) -> None:
+        """Read so many bytes for the hash alone."""
+        while size and (data := self.read(min(size, CHUNK))):
+            size -= len(data)
 
     def hexdigest(self) -> str:
         return self._hash.hexdigest()

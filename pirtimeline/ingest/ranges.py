@@ -22,9 +22,10 @@ from pirtimeline.ingest.batches import PART, Installed, Task, stamp_of
 from pirtimeline.ingest.finish import Ongoing, finish, turns
 from pirtimeline.ingest.parts import Parts
 from pirtimeline.ingest.recover import parse_or_recover
+from pirtimeline.ingest.resuming import independent
 from pirtimeline.objects import Location
 from pirtimeline.parsing import registry
-from pirtimeline.parsing.plan import FormatUse, SourcePlan
+from pirtimeline.parsing.plan import SourcePlan
 from pirtimeline.parsing.splitting import MARGIN, Block, blocks, entry
 from pirtimeline.parsing.turns import Turns
 
@@ -60,11 +61,7 @@ def installed(folders: tuple[str, ...]) -> Installed:
 
 def divisible(plan: SourcePlan, place: evidence.Place) -> bool:
     """Tell whether a source can be entered in the middle, and settled without what envelopes recorded before."""
-    return not place.steps and bool(plan.formats) and not plan.parser and not any(map(_bound, plan.formats))
-
-
-def _bound(use: FormatUse) -> bool:
-    return bool(use.inner or use.format.envelope or use.format.options.get("framing"))
+    return not place.steps and independent(plan)
 
 
 def ranges(stream: Seekable, plan: SourcePlan, size: int) -> list[tuple[int, int]]:
