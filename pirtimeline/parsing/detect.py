@@ -16,6 +16,7 @@ import polars as pl
 from pirtimeline.parsing import generic, inside, structures
 from pirtimeline.parsing.elements import is_document
 from pirtimeline.parsing.framing import EVERYTHING
+from pirtimeline.parsing.leading import LED, settled
 from pirtimeline.parsing.levelled import levelled
 from pirtimeline.parsing.matching import Matches, bounds, choose, matches
 from pirtimeline.parsing.plan import FormatUse
@@ -55,6 +56,8 @@ def detect(
         for source_id, (begin, end) in places.items()
     }
     claimed = _claimed(samples, found, outer, chosen, places)
+    led = _led(samples["text"], outer, chosen, places)
+    claimed |= _leading(samples["text"], led, places)
     made = _made(samples.with_columns(claimed=claimed))
     for source_id, ones in made.items():
         if any(one.kind == "json" and inside.is_document(one) for one in ones):
@@ -63,10 +66,35 @@ def detect(
     composed = inside.of_composed(samples, made, formats)
     inner = inside.of_named(samples["text"], found, outer, chosen, places, formats)
     return {
-        source_id: tuple(FormatUse(outer[place], inner.get((source_id, place), ())) for place in ones)
+        source_id: tuple(
+            FormatUse(led.get((source_id, place), outer[place]), inner.get((source_id, place), ())) for place in ones
+        )
         + tuple(in_zone(use, [outer[place] for place in ones]) for use in composed.get(source_id, ()))
         for source_id, ones in chosen.items()
     }
+
+
+def _led(
+    text: pl.Series,
+    formats: Sequence[Format],
+    chosen: Mapping[str, Sequence[int]],
+    places: Mapping[str, tuple[int, int]],
+) -> dict[tuple[str, int], Format]:
+    """Find the formats whose events begin with a line more in a source than its specification has them do."""
+    asked = [(key, one) for key, ones in chosen.items() for one in ones if formats[one].heads]
+    found = {(key, one): settled(formats[one], text[slice(*places[key])]) for key, one in asked}
+    return {key: one for key, one in found.items() if LED in one.options}
+
+
+def _leading(
+    text: pl.Series, led: Mapping[tuple[str, int], Format], places: Mapping[str, tuple[int, int]]
+) -> pl.Series:
+    """Tell which lines lead an event of such a format."""
+    claimed = np.zeros(len(text), np.bool_)
+    for (source_id, _), one in led.items():
+        begin, end = places[source_id]
+        claimed[begin:end] |= text[begin:end].str.contains(one.heads).to_numpy()
+    return pl.Series("claimed", claimed)
 
 
 def _leave_documents(

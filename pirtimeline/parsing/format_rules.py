@@ -24,6 +24,7 @@ KEYS: Mapping[str, Mapping[str, type]] = {
         "paths": list,
         "starts": str,
         "leads": str,
+        "heads": str,
         "continues": str,
         "inner": str,
         "together": str,

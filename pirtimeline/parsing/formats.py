@@ -114,6 +114,7 @@ def _format(told: Mapping[str, Any], name: str, origin: str) -> Format:
         patterns=tuple(Pattern(**{"regex": "", **one}) for one in told.get("pattern", ())),
         starts=told.get("starts", ""),
         leads=told.get("leads", ""),
+        heads=told.get("heads", ""),
         continues=told.get("continues", CONTINUES),
         inner=told.get("inner", ""),
         together=told.get("together", ""),

@@ -17,13 +17,14 @@ from pirtimeline.schema import SEVERITY
 _WORDS: Mapping[str, str] = {
     "TRACE": "trace trc trce finest finer verbose vrb verb v t all silly "
     "trace1 trace2 trace3 trace4 trace5 trace6 trace7 trace8",
-    "DEBUG": "debug dbg debg dbug debugging fine config d debug1 debug2 debug3 debug4 debug5 d1 d2 d3 d4 d5 diagnostic",
+    "DEBUG": "debug dbg debg dbug debugging fine config d debug1 debug2 debug3 debug4 debug5 "
+    "ddebug subdebug d1 d2 d3 d4 d5 diagnostic",
     "INFO": "info inf ii information informational informative infos notice notic ntc note i n log audit "
-    "system msg message success successaudit auditsuccess default normal status",
+    "notification system msg message success successaudit auditsuccess default normal status",
     "WARN": "warn wrn ww warning warnings w deprecation deprecated",
-    "ERROR": "error err ee eror errors e severe failure failed failureaudit auditfailure exception",
-    "FATAL": "fatal ftl critical crit crt emerg emergency emrg alert alrt panic pnc dpanic f c fault off_the_scale "
-    "disaster",
+    "ERROR": "error err ee eror errors e severe sever failure failed failureaudit auditfailure exception",
+    "FATAL": "fatal ftl incident_error critical crit crt emerg emergency emrg alert alrt panic pnc dpanic f c fault "
+    "off_the_scale disaster",
 }
 
 _TRANSLATED: Mapping[str, str] = {
@@ -63,7 +64,7 @@ SYSLOG_WORDS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "d
 _BRACKETS = "[](){}<>:|,;=*\"' \t"
 
 _LOUD = (
-    "TRACE|DEBUG|INFO|INFORMATION|NOTICE|WARN|WARNING|ERROR|SEVERE|FINE|FINER|FINEST|CRITICAL|CRIT|FATAL|ALERT|EMERG"
+    "TRACE|DEBUG|INFO|INFORMATION|NOTIFICATION|NOTICE|WARN|WARNING|ERROR|SEVERE|FINE|FINER|FINEST|CRITICAL|CRIT|FATAL|INCIDENT_ERROR|ALERT|EMERG"
     "|EMERGENCY|PANIC|SUCCESS"
 )
 _SPOKEN = "trace|debug|info|notice|warn|warning|error|err|critical|crit|fatal|alert|emerg|panic"
@@ -99,12 +100,13 @@ _NEEDLES = (
     "information",
     "fine",
     "success",
+    "notification",
     "(ee)",
     "(ww)",
     "(ii)",
     '"log","',
 )
-_CODED = r"^\W{0,3}[A-Z]{3,7}[0-9]{3,5}(?: ?)([IWE])\b"
+_CODED = r"(?m)^\W{0,3}[A-Z]{3,7}[0-9]{3,5}(?: ?)([IWE])\b"
 """An IBM message id, whose last letter is the level: `ANS1017E`, `DFHSI1517 I`."""
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from pirtimeline.errors import CaseError
 from pirtimeline.parsing.clock import TimeRule
+from pirtimeline.parsing.leading import LED, headed
 from pirtimeline.parsing.plugin import Format, Parser, Pattern
 from pirtimeline.parsing.rotation import Place
 
@@ -107,6 +108,7 @@ def plan_from_json(source_id: str, told: Mapping[str, Any], installed: Mapping[s
 
 def _use_json(use: FormatUse) -> str | dict[str, Any]:
     shown: str | dict[str, Any] = _format_json(use.format) if use.format.generic else use.format.name
+    shown = {LED: shown} if LED in use.format.options and not use.format.generic else shown
     return {"format": shown, "inner": [_use_json(one) for one in use.inner]} if use.inner else shown
 
 
@@ -124,6 +126,8 @@ def _format_json(one: Format) -> dict[str, Any]:
 def _use_from_json(told: str | Mapping[str, Any], installed: Mapping[str, Format | Parser]) -> FormatUse:
     if isinstance(told, str):
         return FormatUse(_named(told, installed))
+    if LED in told:
+        return FormatUse(headed(_named(told[LED], installed)))
     if "format" not in told:
         return FormatUse(_format_from_json(told))
     outer = _use_from_json(told["format"], installed)

@@ -52,7 +52,8 @@ class Format:
     `fields` maps dotted keys to columns for the kinds that have keys; `columns` types the format's own columns
     (`string`, `int`, `float`, `bool`, `time`); `options` say what a kind has to know of a file: for `csv` and `w3c`
     the `header` line as it stands and the `delimiter`.
-    `leads` names lines that belong to an event whose first line (`starts`) stands right below them.
+    `leads` names lines that belong to an event whose first line (`starts`) stands right below them; `heads`
+    lines that do so too in a source whose first event has one, and else stand at the end of the event above.
     `inner` marks a format that only stands within an envelope: a regex that the envelope's `process_name` must match.
     `together` names the column by which rows are one event, also where others lie between them.
     `zone` is `UTC` where the format's own specification says that its times are; what a format leaves open is settled
@@ -67,6 +68,7 @@ class Format:
     patterns: tuple[Pattern, ...] = ()
     starts: str = ""
     leads: str = ""
+    heads: str = ""
     continues: str = CONTINUES
     envelope: str = ""
     partial: str = ""

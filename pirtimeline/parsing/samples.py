@@ -13,6 +13,7 @@ from pirtimeline.errors import FormatError
 from pirtimeline.parsing import columns, framing, structured, times
 from pirtimeline.parsing.format_rules import Fault, regex_fault
 from pirtimeline.parsing.formats import inspect, read_text
+from pirtimeline.parsing.leading import settled
 from pirtimeline.parsing.plugin import Format, Sample
 
 _SHOWN = 80
@@ -67,7 +68,7 @@ def faults_of(one: Format) -> Iterator[Fault]:
 
 
 def _regex_faults(one: Format) -> Iterator[Fault]:
-    for key in ("starts", "leads", "continues", "inner", "partial"):
+    for key in ("starts", "leads", "heads", "continues", "inner", "partial"):
         if told := regex_fault(getattr(one, key)):
             yield Fault(f"{key} does not compile: {told}", key=key)
     for number, pattern in enumerate(one.patterns):
@@ -123,7 +124,7 @@ def _frame_faults(one: Format, sample: Sample, number: int) -> Iterator[Fault]:
     if one.kind != "lines":
         return
     lines = pl.Series("text", sample.text.split("\n"))
-    opened = framing.openings(lines, [one]) == 0
+    opened = framing.openings(lines, [settled(one, lines)]) == 0
     if not opened[0]:
         yield Fault("the sample's first line does not match `starts`", "sample", number, "text")
     below = lines[1:]
