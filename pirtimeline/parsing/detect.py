@@ -117,7 +117,7 @@ def _named_elements(lines: pl.DataFrame, one: Format, formats: Sequence[Format])
     if not len(texts) or not named or counts.max() < inside.MOST * len(texts):
         return one
     best = named[int(counts.argmax())]
-    return replace(best, options=one.options, patterns=(), starts="", generic=True, samples=())
+    return replace(best, options=one.options, patterns=(), starts="", generic=True, samples=(), origin="")
 
 
 def in_zone(use: FormatUse, beside: Sequence[Format]) -> FormatUse:
