@@ -14,7 +14,7 @@ help:
 	@echo "demo    build the case of sample_logs/ and print its timeline"
 	@echo "test    run the tests"
 	@echo "check   all that a change is held to: lint types floors test docs notebooks wheel"
-	@echo "laws    try what rules mean on 20,000 rules and 20,000 correlations, and make the mistakes that tests must catch"
+	@echo "laws    try what rules mean on 20,000 rules and 20,000 correlations, read 200,000 lines of prose, and make the mistakes that tests must catch"
 	@echo "bench   measure speed and memory"
 	@echo "torture kill runs at random instants, and compare what the next one makes of it"
 	@echo "format  format the code, and write the generated parts of the documents anew"
@@ -63,6 +63,7 @@ wheel: $(READY)
 
 laws: $(READY)
 	HYPOTHESIS_PROFILE=search $(BIN)/python -m pytest -k agree_with_naive_reading tests/test_signatures_semantics.py tests/test_signatures_correlation.py
+	HYPOTHESIS_PROFILE=search $(BIN)/python -m pytest tests/test_prose.py
 	$(BIN)/python benchmarks/mistakes.py
 
 bench: $(READY)
