@@ -20,14 +20,29 @@ LONG = 200_000 if os.environ.get("HYPOTHESIS_PROFILE") == "search" else 2_000
 """Lines of prose: `make laws` reads a large file, of several blocks."""
 
 EXAMPLES = [one.examples[0] for one in shapes.shapes() if not one.whole]
-WORDS = "the cache was warmed again by our team after node restart and then ticket reopened".split()
+WORDS = (
+    "the",
+    "cache",
+    "was",
+    "warmed",
+    "again",
+    "by",
+    "our",
+    "team",
+    "after",
+    "node",
+    "restart",
+    "and",
+    "then",
+    "ticket",
+)
 START = datetime(2024, 4, 21, 12, tzinfo=UTC)
 EVERY = 50
 
 
 def prose(lines: int) -> list[str]:
     """Write sentences with a date of any shape in the middle; no two of them alike in their first words."""
-    chance = random.Random(7)  # noqa: S311  # the same prose each time, no secret
+    chance = random.Random(7)  # the same prose each time, no secret
     found = []
     for _ in range(lines):
         before, after = (" ".join(chance.choices(WORDS, k=chance.randint(2, 9))) for _ in range(2))
