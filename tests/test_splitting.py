@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -80,3 +81,14 @@ def test_what_follows_the_last_event_of_a_source_is_not_cut_off() -> None:
     found = [*splitting.blocks(io.BytesIO(text), plan())]
     assert b"".join(block.data for block in found) == text
     assert not any(block.within for block in found)
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("lead", range(20, 60))
+def test_no_block_begins_between_an_event_and_the_lines_that_lead_to_it(lead: int) -> None:
+    slow = Format(name="slow", title="", starts="^# Query", leads="^# User", continues=".*")
+    events = [f"# User: {number:0{lead}}\n# Query: {number}\nSELECT {number};\n" for number in range(80)]
+    found = list(splitting.blocks(io.BytesIO("".join(events).encode()), replace(plan(), formats=(FormatUse(slow),))))
+    assert b"".join(block.data for block in found) == "".join(events).encode()
+    assert len(found) > 2
+    assert all(block.data.startswith(b"# User") for block in found)

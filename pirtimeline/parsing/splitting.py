@@ -127,10 +127,12 @@ def first_event(held: bytes, start: int, plan: SourcePlan) -> int | None:
     """Find the first event that begins at or after a place; None where none does in what is held."""
     at, step = _line_after(held, start, plan), LOOK >> 4
     formats = [use.format for use in plan.formats]
+    led = any(one.leads for one in formats)
     while at < len(held):
         end = _line_after(held, min(at + step, len(held)), plan) if at + step < len(held) else len(held)
         lines = lines_of(held[at:end], plan.encoding, plan.newline)
         opened = np.flatnonzero(openings(lines.text, formats) != REJECT)
+        opened = opened[opened > 0] if led and at > 0 else opened  # what leads the first line is not seen
         if len(opened):
             return at + int(lines.offsets[opened[0]])
         at, step = end, LOOK
