@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pirtimeline_parsers
@@ -16,7 +17,7 @@ from pirtimeline.parsing.detect import detect
 from pirtimeline.parsing.formats import inspect, load, parse
 from pirtimeline.parsing.places import line_of
 from pirtimeline.parsing.plugin import Format
-from pirtimeline.parsing.samples import faults_of, file_errors, load_checked
+from pirtimeline.parsing.samples import faults_of, file_errors, load_checked, told
 
 FILES = sorted(Path(pirtimeline_parsers.__file__).parent.glob("*.toml"))
 FORMATS = {path.stem: load(path) for path in FILES}
@@ -281,3 +282,33 @@ def test_two_writers_in_one_file_are_both_found() -> None:
     stderr = 'Exception in thread "main" java.lang.OutOfMemoryError: Java heap space'
     gc = "[2031-03-14T08:15:42.377-0500][0.538s][info][gc] GC(0) Pause Full (System.gc()) 5M->2M(20M) 6.010ms"
     assert set(_detected("\n".join([juli, juli, stderr, gc]), "x")) == {"tomcat_juli", "jvm_stderr", "jvm_gc_unified"}
+
+
+QUICK = sorted(name for name, one in FORMATS.items() if any(pattern.quick for pattern in one.patterns))
+
+WORDS = st.sampled_from(
+    ["a", "GET /x?y=1", "-", "[main]", "x.Y", ":", '"', "7", " ", "(b)", "\\", "ä", "<4>", "--- ", "é.Z"]
+)
+
+
+@given(st.sampled_from(QUICK), st.data())
+@settings(max_examples=300)
+def test_quick_regex_says_what_the_whole_one_says(name: str, data: st.DataObject) -> None:
+    text = data.draw(st.sampled_from(sample_lines(name)))
+    at = data.draw(st.integers(0, len(text)))
+    text = text[:at] + data.draw(WORDS | st.just("")) + text[at + data.draw(st.integers(0, 3)) :]
+    header = pl.Series([text])
+    for pattern in FORMATS[name].patterns:
+        if pattern.quick and header.str.contains(pattern.quick).item():
+            assert told(header, pattern.quick) == told(header, pattern.regex)
+
+
+def test_quick_regex_that_says_otherwise_is_named() -> None:
+    wrong = GOOD.replace("time  =", "quick = '^(?P<timestamp_text>[0-9 :-]{19}) (?P<message>.*)$'\ntime  =")
+    said = [fault.what for fault in faults_of(parse(wrong, name="acme"))]
+    assert "quick and regex do not say the same of a sample" in said
+
+
+def sample_lines(name: str) -> list[str]:
+    file = next(file for file in FILES if file.stem == name)
+    return [sample["text"].splitlines()[0] for sample in tomllib.loads(file.read_text("utf-8"))["sample"]]

@@ -96,7 +96,7 @@ def _matched(framed: Framed, rows: Offsets, left: Offsets, pattern: Pattern) -> 
         mine = left[known.holds(framed.head[rows[left]])]
         return mine, known.of(framed.head[rows[mine]])
     headers = framed.headers(rows[left], pattern.header_lines)
-    matched, groups = heads.groups_of(headers, pattern.regex, lines=pattern.header_lines)
+    matched, groups = heads.read(headers, pattern)
     return left[matched], groups
 
 

@@ -36,7 +36,7 @@ KEYS: Mapping[str, Mapping[str, type]] = {
         "fields": dict,
         "columns": dict,
     },
-    "pattern": {"regex": str, "time": str, "undated": bool, "header_lines": int},
+    "pattern": {"regex": str, "time": str, "undated": bool, "header_lines": int, "quick": str},
     "sample": {"text": str, "expect": dict},
     "envelope": {"inner": str, "partial": str},
 }

@@ -13,8 +13,9 @@ from pirtimeline.errors import FormatError
 from pirtimeline.parsing import columns, framing, structured, times
 from pirtimeline.parsing.format_rules import Fault, regex_fault
 from pirtimeline.parsing.formats import inspect, read_text
+from pirtimeline.parsing.heads import groups_of
 from pirtimeline.parsing.leading import settled
-from pirtimeline.parsing.plugin import Format, Sample
+from pirtimeline.parsing.plugin import Format, Pattern, Sample
 
 _SHOWN = 80
 
@@ -72,9 +73,10 @@ def _regex_faults(one: Format) -> Iterator[Fault]:
         if told := regex_fault(getattr(one, key)):
             yield Fault(f"{key} does not compile: {told}", key=key)
     for number, pattern in enumerate(one.patterns):
-        if told := regex_fault(pattern.regex):
-            hint = "the dialect is Rust's: https://docs.rs/regex; no look-around, no back-references"
-            yield Fault(f"the regex does not compile: {told}", "pattern", number, "regex", hint)
+        for key in ("regex", "quick"):
+            if told := regex_fault(getattr(pattern, key)):
+                hint = "the dialect is Rust's: https://docs.rs/regex; no look-around, no back-references"
+                yield Fault(f"the {key} does not compile: {told}", "pattern", number, key, hint)
         try:
             times.readings(pattern.time) if pattern.time else None
         except FormatError as error:
@@ -103,6 +105,7 @@ def _sample_faults(one: Format, sample: Sample, number: int, matched: list[int])
         which = " and ".join(str(place + 1) for place in matched)
         hint = "make them exclude each other, so that their order does not matter"
         yield Fault(f"patterns {which} both match the sample {shown}", "sample", number, "text", hint)
+    yield from _quick_faults(one, sample, matched[0])
     yield from _frame_faults(one, sample, number)
     row = _read(one, sample)
     undated = one.patterns[matched[0]].undated if one.patterns else False
@@ -117,6 +120,29 @@ def _sample_faults(one: Format, sample: Sample, number: int, matched: list[int])
         got = _got(row, column)
         if not _same(got, wanted):
             yield Fault(f"expected {column} = {wanted!r}, got {got!r}", "sample", number, "expect")
+
+
+def _quick_faults(one: Format, sample: Sample, place: int) -> Iterator[Fault]:
+    """Check that a pattern's quick regex, where it reads a sample, says of it what the whole one says."""
+    pattern = one.patterns[place] if one.kind == "lines" else Pattern(regex="")
+    header = pl.Series(["\n".join(sample.text.split("\n")[: pattern.header_lines])])
+    if (
+        pattern.quick
+        and header.str.contains(pattern.quick).item()
+        and told(header, pattern.quick) != told(header, pattern.regex)
+    ):
+        yield Fault("quick and regex do not say the same of a sample", "pattern", place, "quick", "narrow `quick` down")
+
+
+def told(header: pl.Series, regex: str) -> dict[str, str]:
+    """Tell what the groups of a regex say of one header, those that say something.
+
+    Example:
+        >>> told(pl.Series(["up 7"]), "^up (?P<process_pid>[0-9]+)(?P<message>x)?")
+        {'process_pid': '7'}
+    """
+    _, groups = groups_of(header, regex)
+    return {name: value for name, value in groups.row(0, named=True).items() if value}
 
 
 def _frame_faults(one: Format, sample: Sample, number: int) -> Iterator[Fault]:
