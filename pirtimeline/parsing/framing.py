@@ -142,8 +142,9 @@ def _opened(
     """Test lines against formats in turn, each those that the formats before it left; capture headers on the way."""
     opened = np.full(len(text), REJECT, np.int16)
     captured: dict[str, heads.Captured] = {}
-    left = np.arange(len(text))
+    every = np.arange(len(text))
     for place, one in enumerate(formats):
+        left = _of_process(every, process, one.inner) if one.inner and process is not None else every
         mine = text if len(left) == len(text) else text.gather(left)
         if capture and heads.readable(one) and not any(each.regex in captured for each in one.patterns):
             read = heads.capture(mine, left, one.patterns)
@@ -155,11 +156,17 @@ def _opened(
             opens = opens & ~_in_a_body(text, left, opens)
         if one.leads:
             opens = _from_lead(mine.str.contains(one.leads).to_numpy(), opens, left)
-        if one.inner and process is not None:
-            opens = opens & process.gather(left).str.contains(one.inner).fill_null(False).to_numpy()
         opened[left[opens]] = place
-        left = left[~opens]
+        every = every[opened[every] == REJECT]
     return opened, captured
+
+
+def _of_process(lines: Offsets, process: pl.Series, inner: str) -> Offsets:
+    """Keep the lines of processes whose names match; names are few, so each is tried once."""
+    told = process.gather(lines)
+    names = told.unique().drop_nulls()
+    found: Offsets = lines[told.is_in(names.filter(names.str.contains(inner)).implode()).fill_null(False).to_numpy()]
+    return found
 
 
 def _in_a_body(text: pl.Series, left: Offsets, opens: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -207,7 +214,7 @@ def framed_texts(texts: pl.Series) -> Framed:
         (['a', 'c'], ['b\n', ''])
     """
     counts = (texts.str.count_matches("\n", literal=True) + 1).to_numpy().astype(np.int64)
-    joined = "\n".join(texts.to_list()) + "\n" if len(texts) else ""
+    joined = texts.str.join("\n").item() + "\n" if len(texts) else ""
     first = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
     return Framed(lines_of(joined.encode()), first, np.zeros(len(texts), np.int16), first[:-1])
 
