@@ -13,9 +13,9 @@ from pirtimeline.case import Case
 from pirtimeline.errors import PirTimelineError
 from pirtimeline.ingest import Outcome, ingest
 from pirtimeline.ingest.telling import Progress
-from pirtimeline.investigation import decisions, investigate
-from pirtimeline.objects import Location
-from pirtimeline.settings import Settings
+from pirtimeline.investigation import decisions, investigate, load_rules
+from pirtimeline.objects import Location, located
+from pirtimeline.settings import Settings, read_settings
 
 REPORTS = {"report": "report.md", "page": "timeline.html"}
 
@@ -71,12 +71,17 @@ def build(
     only_near: timedelta | None = None,
     scheduler: str | None = None,
 ) -> Built:
-    """Bring a case up to its evidence, analyse it, and draft its report; see `ingest` for the arguments and errors."""
+    """Bring a case up to its evidence, analyse it, and draft its report; see `ingest` for the arguments and errors.
+
+    Raises:
+        SignatureError: a rule or a field map cannot be read or compiled; no evidence has been read then.
+    """
+    rules = load_rules(read_settings(located(case)).merged(settings))
     outcome = ingest(
         case, settings, workers=workers, limits=limits, progress=progress, only_near=only_near, scheduler=scheduler
     )
     opened = Case(case)
-    found = investigate(opened)
+    found = investigate(opened, rules)
     drafted = draft(opened)
     return Built(
         opened.path, outcome, found.facts.to_json(), found.findings.height, found.timeline.height, drafted.conflicts

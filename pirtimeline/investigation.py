@@ -38,13 +38,17 @@ class Investigation:
     changed: bool
 
 
-def investigate(case: Case) -> Investigation:
+def investigate(case: Case, rules: signatures.Rules | None = None) -> Investigation:
     """Match the signatures, analyse, curate the timeline; write `findings`, `duplicates`, `timeline` and `report.json`.
+
+    Args:
+        case: the case.
+        rules: what `load_rules` gave for the case's settings, where that has been done.
 
     Raises:
         SignatureError: a rule of the case's folders cannot be read or compiled.
     """
-    rules = load_rules(case.settings)
+    rules = rules or load_rules(case.settings)
     copies, found = matched(case, rules)
     inputs = analysis.Inputs(
         events=case.events(),

@@ -407,6 +407,7 @@ def test_rule_with_an_unsupported_part(tmp_path: Path) -> None:
     write(tmp_path / "rules", {"bad.yml": RULE.format(condition="message|nonsense: x")})
     result = process("build", tmp_path / "a.log", "--case", tmp_path / "c", "--signatures", tmp_path / "rules")
     said(result, "bad.yml", "nonsense")
+    assert not (tmp_path / "c").exists(), "no evidence is read for rules that cannot run"
 
 
 def test_case_folder_that_is_something_else(tmp_path: Path) -> None:
