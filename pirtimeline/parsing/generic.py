@@ -16,6 +16,7 @@ import polars as pl
 
 from pirtimeline.parsing import headers, moulds, onepass, patterns, shapes, times
 from pirtimeline.parsing.headers import Header
+from pirtimeline.parsing.paragraphs import Paragraphs, led, paragraphs
 from pirtimeline.parsing.plugin import CONTINUES, Format, Pattern
 from pirtimeline.parsing.skeletons import KINDS, first_parts, mark, skeleton
 from pirtimeline.parsing.stamps import find_stamps
@@ -58,8 +59,19 @@ def synthesise(samples: pl.DataFrame) -> dict[str, tuple[Format, ...]]:
     )
     grounds = _grounds(lines, stamps)
     groups = _groups(stamps.filter(~pl.col("claimed")))
-    chosen = {source_id: writers(groups.get(source_id, ()), ground) for source_id, ground in grounds.items()}
-    return _formats(chosen, stamps)
+    found = paragraphs(lines, stamps)
+    chosen = {
+        source_id: _openers(groups.get(source_id, ()), found[source_id])
+        if source_id in found
+        else writers(groups.get(source_id, ()), ground)
+        for source_id, ground in grounds.items()
+    }
+    return _formats(chosen, stamps, found)
+
+
+def _openers(groups: Sequence[Group], found: Paragraphs) -> tuple[Group, ...]:
+    """Keep the groups of stamps that could stand first in the paragraphs of a source."""
+    return tuple(one for one in groups if one.shape in found.shapes)
 
 
 def _described(stamps: pl.DataFrame) -> pl.DataFrame:
@@ -183,10 +195,12 @@ def _marked(after: pl.Expr) -> pl.Expr:
     )
 
 
-def _formats(chosen: Mapping[str, Sequence[Group]], stamps: pl.DataFrame) -> dict[str, tuple[Format, ...]]:
+def _formats(
+    chosen: Mapping[str, Sequence[Group]], stamps: pl.DataFrame, found: Mapping[str, Paragraphs]
+) -> dict[str, tuple[Format, ...]]:
     """Compose the formats of the chosen groups, one for each shape and place of the stamp in a source."""
     wanted = [
-        (source_id, one.shape, one.mould, one.prefix, rank)
+        (source_id, one.shape, one.mould, one.prefix, 0 if source_id in found else rank)
         for source_id, groups in chosen.items()
         for rank, one in enumerate(groups)
     ]
@@ -195,7 +209,8 @@ def _formats(chosen: Mapping[str, Sequence[Group]], stamps: pl.DataFrame) -> dic
     ranked = ranked.with_columns(rank=pl.col("rank").min().over("source_id", "shape", "prefix")).sort("rank", "at")
     made: dict[str, list[Format]] = {source_id: [] for source_id in chosen}
     for row in _summed(ranked).iter_rows(named=True):
-        made[row["source_id"]].append(_format(row))
+        stamp = _stamp_regex(dict(zip(row["mould"], row["stamp"], strict=True)), row["shape"])
+        made[row["source_id"]].append(led(_format(row), stamp, found.get(row["source_id"])))
     return {source_id: tuple(formats) for source_id, formats in made.items()}
 
 
