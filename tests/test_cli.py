@@ -370,6 +370,7 @@ def test_folder_without_permission(tmp_path: Path) -> None:
         "import os, sys\nfrom pirtimeline import SourceError, evidence\nfrom pirtimeline.cli import main\n"
         "import pirtimeline.cli.ingesting, pirtimeline.building, pirtimeline.parsing.registry\n"
         "pirtimeline.parsing.registry.installed()\n"
+        "import pirtimeline.signatures\nb''.decode('utf-8-sig')\npirtimeline.signatures.load([])\n"
         "os.setgid(65534)\nos.setuid(65534)\nmain()\n"
     )
     locked.chmod(0)
