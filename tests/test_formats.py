@@ -17,7 +17,7 @@ from pirtimeline.parsing.detect import detect
 from pirtimeline.parsing.formats import inspect, load, parse
 from pirtimeline.parsing.places import line_of
 from pirtimeline.parsing.plugin import Format
-from pirtimeline.parsing.samples import faults_of, file_errors, load_checked, told
+from pirtimeline.parsing.samples import faults_of, file_errors, load_checked, said_of
 
 FILES = sorted(Path(pirtimeline_parsers.__file__).parent.glob("*.toml"))
 FORMATS = {path.stem: load(path) for path in FILES}
@@ -300,7 +300,7 @@ def test_quick_regex_says_what_the_whole_one_says(name: str, data: st.DataObject
     header = pl.Series([text])
     for pattern in FORMATS[name].patterns:
         if pattern.quick and header.str.contains(pattern.quick).item():
-            assert told(header, pattern.quick) == told(header, pattern.regex)
+            assert said_of(header, pattern.quick) == said_of(header, pattern.regex)
 
 
 def test_quick_regex_that_says_otherwise_is_named() -> None:

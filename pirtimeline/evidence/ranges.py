@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, BinaryIO, cast
 
 from pirtimeline.errors import SourceError
+from pirtimeline.evidence.entered import Entered
 from pirtimeline.objects import ObjectPath, asking
 
 FIRST = 1 << 20
@@ -21,7 +21,7 @@ TOGETHER = 16
 """Objects that are opened side by side ahead of their turn: an answer takes long, whatever its size."""
 
 
-class Ranges(io.RawIOBase):
+class Ranges(Entered):
     """An object's bytes; where reads go on from one another, more and more is asked for at a time.
 
     It is one object from first to last: where it is put anew meanwhile, that is an error.
@@ -34,30 +34,13 @@ class Ranges(io.RawIOBase):
             OSError: there is none.
             PirTimelineError: the server does not give it.
         """
-        super().__init__()
         self._place = place
         with asking(place) as system:
             self._file: Any = system.open(place.key, "rb", cache_type="none")
-        self._size, self._at, self._begin, self._held, self._ahead = int(self._file.size), 0, 0, memoryview(b""), FIRST
+        super().__init__(int(self._file.size))
+        self._begin, self._held, self._ahead = 0, memoryview(b""), FIRST
         if self._size:
             self._held = self._asked(0, min(FIRST, self._size))
-
-    def readable(self) -> bool:
-        """Say that it can be read."""
-        return True
-
-    def seekable(self) -> bool:
-        """Say that it can be entered anywhere."""
-        return True
-
-    def tell(self) -> int:
-        """Say where the next read begins."""
-        return self._at
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Go to a place."""
-        self._at = max(offset + (0, self._at, self._size)[whence], 0)
-        return self._at
 
     def readall(self) -> bytes:
         """Read what is left."""
@@ -108,6 +91,7 @@ def ahead(openers: Iterable[Callable[[], BinaryIO]]) -> Iterator[Callable[[], Bi
     """Open things a few ahead of their turn; each is given as what gives it, or raises what opening it raised.
 
     Example:
+        >>> import io
         >>> [one().read() for one in ahead([lambda: io.BytesIO(b"a"), lambda: io.BytesIO(b"b")])]
         [b'a', b'b']
     """

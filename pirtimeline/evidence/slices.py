@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import BinaryIO
 
+from pirtimeline.evidence.entered import Entered
 from pirtimeline.evidence.sources import Step
 
 KIND = "bytes"
@@ -32,29 +33,17 @@ def opened(file: BinaryIO, step: Step, *, own: bool = False) -> BinaryIO:
     return io.BufferedReader(_Slice(file, int(begin), int(end), own), 1 << 20)
 
 
-class _Slice(io.RawIOBase):
+class _Slice(Entered):
     """A run of a file's bytes."""
 
     def __init__(self, file: BinaryIO, begin: int, end: int, own: bool) -> None:
-        self._file, self._begin, self._size, self._at, self._own = file, begin, end - begin, 0, own
+        super().__init__(end - begin)
+        self._file, self._begin, self._own = file, begin, own
 
     def close(self) -> None:
         if self._own:
             self._file.close()
         super().close()
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        self._at = offset + (0, self._at, self._size)[whence]
-        return self._at
 
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]  # io hands over nothing else
         self._file.seek(self._begin + self._at)

@@ -87,13 +87,16 @@ def _matching(one: Format, sample: Sample) -> list[int]:
     """Give the places of all patterns that match a sample's header."""
     if one.kind != "lines":
         return [0]
-    lines = sample.text.split("\n")
-    headers = ["\n".join(lines[: pattern.header_lines]) for pattern in one.patterns]
     return [
         place
-        for place, (pattern, header) in enumerate(zip(one.patterns, headers, strict=True))
-        if pl.Series([header]).str.contains(pattern.regex).item()
+        for place, pattern in enumerate(one.patterns)
+        if pl.Series([_header(pattern, sample)]).str.contains(pattern.regex).item()
     ]
+
+
+def _header(pattern: Pattern, sample: Sample) -> str:
+    """Give the lines of a sample that a pattern sees."""
+    return "\n".join(sample.text.split("\n")[: pattern.header_lines])
 
 
 def _sample_faults(one: Format, sample: Sample, number: int, matched: list[int]) -> Iterator[Fault]:
@@ -124,21 +127,18 @@ def _sample_faults(one: Format, sample: Sample, number: int, matched: list[int])
 
 def _quick_faults(one: Format, sample: Sample, place: int) -> Iterator[Fault]:
     """Check that a pattern's quick regex, where it reads a sample, says of it what the whole one says."""
-    pattern = one.patterns[place] if one.kind == "lines" else Pattern(regex="")
-    header = pl.Series(["\n".join(sample.text.split("\n")[: pattern.header_lines])])
-    if (
-        pattern.quick
-        and header.str.contains(pattern.quick).item()
-        and told(header, pattern.quick) != told(header, pattern.regex)
-    ):
+    if one.kind != "lines" or not (quick := one.patterns[place].quick):
+        return
+    header = pl.Series([_header(one.patterns[place], sample)])
+    if header.str.contains(quick).item() and said_of(header, quick) != said_of(header, one.patterns[place].regex):
         yield Fault("quick and regex do not say the same of a sample", "pattern", place, "quick", "narrow `quick` down")
 
 
-def told(header: pl.Series, regex: str) -> dict[str, str]:
+def said_of(header: pl.Series, regex: str) -> dict[str, str]:
     """Tell what the groups of a regex say of one header, those that say something.
 
     Example:
-        >>> told(pl.Series(["up 7"]), "^up (?P<process_pid>[0-9]+)(?P<message>x)?")
+        >>> said_of(pl.Series(["up 7"]), "^up (?P<process_pid>[0-9]+)(?P<message>x)?")
         {'process_pid': '7'}
     """
     _, groups = groups_of(header, regex)

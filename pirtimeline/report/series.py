@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -141,18 +142,14 @@ def _rings(found: Spans) -> list[_Ring]:
     A bin is a whole number of those of the span inside, and that begins and ends with one, so that they meet.
     """
     start, widths = found.whole.start.replace(microsecond=0), _widths(found)
-    first = found.incident.start
-    hole, rings = (first, first), []
-    for width, wider in zip(widths, [*widths[1:], None], strict=True):
-        near = found.incident if width == widths[0] else found.incident.around(width * (POINTS // 4))
-        if wider is None:
-            rings.append(_Ring(Interval(start, found.whole.end), width, hole))
-            break
+    hole, rings = (start, start), list[_Ring]()
+    for width, wider in pairwise(widths):
+        near = found.incident.around(width * (POINTS // 4)) if rings else found.incident
         begin = start + max(near.start - start, timedelta()) // wider * wider
         end = start + -(-(min(near.end, found.whole.end) - start) // wider) * wider
         rings.append(_Ring(Interval(begin, end - timedelta(microseconds=1)), width, hole))
         hole = (begin, end)
-    return rings
+    return [*rings, _Ring(Interval(start, found.whole.end), widths[-1], hole)]
 
 
 def _widths(found: Spans) -> list[timedelta]:
