@@ -41,9 +41,6 @@ _SAID = {
 }
 
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-
-
 class _Lazy(click.Group):
     """A group that imports a command's module when the command is used, so that help and errors come at once."""
 
@@ -68,19 +65,6 @@ def cli() -> None:
     """Turn an archive of logs into one UTC event table, a timeline, and a report draft that cites its evidence."""
 
 
-def _keep_memory() -> None:
-    """Let the C library keep what a block took for the next one (where it is glibc): else the kernel clears it anew.
-
-    See https://man7.org/linux/man-pages/man3/mallopt.3.html
-    """
-    import ctypes
-
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
-    if mallopt:
-        mallopt(_M_MMAP_THRESHOLD, 32 << 20)
-        mallopt(_M_TRIM_THRESHOLD, 1 << 30)
-
-
 def main() -> None:
     """Run the command line; end with 0 done, 1 our error, 2 usage, 3 done but look, 130 interrupted."""
     from pirtimeline.cli.interrupting import SAID, STATUS, ends_at_once
@@ -91,7 +75,6 @@ def main() -> None:
     os.environ.setdefault(
         "_RJEM_MALLOC_CONF", "dirty_decay_ms:5000,muzzy_decay_ms:-1"
     )  # a block's memory serves the next
-    _keep_memory()
     gc.set_threshold(100_000)  # what imports make stays, and rows are no Python objects: there is little to collect
     try:
         status = cli.main(prog_name="pirtimeline", standalone_mode=False)
