@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pirtimeline.analysis import duplicates
+from pirtimeline.analysis.duplicates import _candidates as candidates
 
 
 def two_files(lines: int, second: str = "app1/catalina.out", host: str = "app1") -> scenes.Scene:
@@ -105,3 +106,28 @@ def test_a_copy_is_never_an_original(words: list[str], files: int) -> None:
     assert set(copies["copy_of"]).isdisjoint(copies["event_id"])
     assert copies["event_id"].is_unique().all()
     assert copies.height in (0, len(words) * (files - 1))
+
+
+SPAN = st.tuples(st.integers(0, 9), st.integers(0, 9)).map(sorted)
+ROW = st.tuples(st.sampled_from(["a", None]), st.sets(st.sampled_from("pq")), st.none() | SPAN)
+
+
+@given(st.lists(ROW, max_size=7))
+def test_sources_that_may_hold_copies_are_those_of_a_look_at_every_pair(rows: list[tuple]) -> None:
+    def meet(one: tuple, other: tuple) -> bool:
+        same = one[0] == other[0] and (not one[1] or not other[1] or bool(one[1] & other[1]))
+        apart = one[2] and other[2] and max(one[2][0], other[2][0]) > min(one[2][1], other[2][1])
+        return same and not apart
+
+    sources = [
+        {
+            "source_id": str(n),
+            "host_name": host,
+            "parsers": dict.fromkeys(sorted(parsers), 1),
+            "first_timestamp": str(span[0]) if span else None,
+            "last_timestamp": str(span[1]) if span else None,
+        }
+        for n, (host, parsers, span) in enumerate(rows)
+    ]
+    wanted = [str(n) for n, one in enumerate(rows) if any(meet(one, b) for m, b in enumerate(rows) if m != n)]
+    assert candidates(sources) == wanted

@@ -6,9 +6,9 @@ in two independent logs stay two. Equal rows are paired k-th to k-th; the origin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
-from itertools import combinations
+from itertools import accumulate
 from operator import add
 from typing import Any
 
@@ -106,24 +106,35 @@ def without_copies(events: pl.LazyFrame, copies: pl.DataFrame) -> pl.LazyFrame:
     return pl.concat([events.filter(~inside), events.filter(inside).join(copies.lazy(), on="event_id", how="anti")])
 
 
-def _candidates(sources: list[Mapping[str, Any]]) -> list[str]:
-    """List the sources that share a host, a parser and a stretch of time with another one."""
-    found: set[str] = set()
-    for one, other in combinations(sources, 2):
-        if one.get("host_name") == other.get("host_name") and _common_parser(one, other) and _overlap(one, other):
-            found |= {str(one["source_id"]), str(other["source_id"])}
-    return sorted(found)
+def _candidates(sources: Sequence[Mapping[str, Any]]) -> list[str]:
+    """List the sources that share a host, a parser and a stretch of time with another one.
+
+    A source that does not say which parsers or times it has is taken to have all: there may be a hundred thousand
+    sources, so that they are not compared pair by pair.
+    """
+    spoken: dict[Any, set[str]] = {}
+    for one in sources:
+        spoken.setdefault(one.get("host_name"), set()).update(one.get("parsers") or ())
+    alike: dict[tuple[Any, str], list[Mapping[str, Any]]] = {}
+    for one in sources:
+        host = one.get("host_name")
+        for parser in one.get("parsers") or spoken[host] or {""}:
+            alike.setdefault((host, parser), []).append(one)
+    return sorted({key for group in alike.values() for key in _overlapping(group)})
 
 
-def _common_parser(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    first, second = one.get("parsers"), other.get("parsers")
-    return not first or not second or bool(set(first) & set(second))
-
-
-def _overlap(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    starts = [str(s["first_timestamp"]) for s in (one, other) if s.get("first_timestamp")]
-    ends = [str(s["last_timestamp"]) for s in (one, other) if s.get("last_timestamp")]
-    return len(starts) < 2 or len(ends) < 2 or max(starts) <= min(ends)
+def _overlapping(group: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Give those of some sources whose stretch of time meets that of another."""
+    spans = [(str(one["source_id"]), one.get("first_timestamp"), one.get("last_timestamp")) for one in group]
+    if len(spans) > 1 and not all(first and last for _, first, last in spans):
+        yield from (key for key, _, _ in spans)
+        return
+    timed = sorted((str(first), str(last), key) for key, first, last in spans)
+    reached = ["", *accumulate((last for _, last, _ in timed), max)]
+    begun = [first for first, _, _ in timed[1:]]
+    for place, (first, last, key) in enumerate(timed):
+        if first <= reached[place] or (place < len(begun) and begun[place] <= last):
+            yield key
 
 
 def _size(events: pl.LazyFrame, candidates: list[str] | None) -> int:
