@@ -24,7 +24,7 @@ _LEEF_NAMES = ("leefVersion", "leefVendor", "leefProduct", "leefProductVersion",
 _BEFORE = r"^[\s\x{FEFF}]*(?:<\d{1,3}>)?\s*"
 _FIELD = r"((?:[^|\\]|\\.)*)"
 _CEF = rf"(?s){_BEFORE}(?:CEF:\s?)?(\d(?:\.\d)?)\|{_FIELD}\|{_FIELD}\|{_FIELD}\|{_FIELD}\|{_FIELD}\|{_FIELD}\|?(.*)$"
-_LEEF = rf"(?s){_BEFORE}LEEF:\s?(\d(?:\.\d)?)\|{_FIELD}\|{_FIELD}\|{_FIELD}\|([^|\t]*)\|?(.*)$"
+_LEEF = rf"(?s){_BEFORE}(?:LEEF:\s?)?(\d(?:\.\d)?)\|{_FIELD}\|{_FIELD}\|{_FIELD}\|([^|\t]*)\|?(.*)$"
 
 _PIECE, _SPLIT = "\x1e", "\x1f"
 _KEY = r"[A-Za-z_][\w.\[\]-]*"
@@ -43,14 +43,15 @@ def looks_like_cef(text: pl.Expr) -> pl.Expr:
 
 
 def looks_like_leef(text: pl.Expr) -> pl.Expr:
-    r"""Test whether a line is LEEF.
+    r"""Test whether a line is LEEF, also where a relay took its first word for the name of a process.
 
     Example:
-        >>> lines = ["LEEF:1.0|Acme|Watch|1|7|src=192.0.2.1\tdst=192.0.2.2", "LEEF"]
+        >>> lines = ["LEEF:1.0|Acme|Watch|1|7|src=192.0.2.1", "2.0|Acme|Watch|1|7|^|src=192.0.2.1", "LEEF"]
         >>> pl.DataFrame({"t": lines}).select(looks_like_leef(pl.col("t"))).to_series().to_list()
-        [True, False]
+        [True, True, False]
     """
-    return text.str.contains(rf"{_BEFORE}LEEF:\s?\d(?:\.\d)?\|")
+    head = rf"[12]\.\d\|(?:[^|\t]*\|){{4}}(?:[^|\t]{{0,6}}\|)?{_KEY}="
+    return text.str.contains(rf"{_BEFORE}(?:LEEF:\s?\d(?:\.\d)?\||{head})")
 
 
 def read_cef(texts: pl.Series, one: Format) -> pl.DataFrame:

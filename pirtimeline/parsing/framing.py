@@ -155,7 +155,8 @@ def _opened(
         if one.kind == "json":
             opens = opens & ~_in_a_body(text, left, opens)
         if one.leads:
-            opens = _from_lead(mine.str.contains(one.leads).to_numpy(), opens, left)
+            leads = mine.str.contains(one.leads) & ~_doubled(mine)
+            opens = _from_lead(leads.to_numpy(), opens, left)
         opened[left[opens]] = place
         every = every[opened[every] == REJECT]
     return opened, captured
@@ -186,6 +187,19 @@ def _bodies(text: pl.Series, lines: Offsets) -> Offsets:
     lines = lines[(lines > 0) & text.gather(lines).str.contains(r"^[\s,]*[\[{]\s*$").to_numpy()]
     found: Offsets = lines[text.gather(lines - 1).str.contains(r"\w.*[\[({:=]\s*$").to_numpy()]
     return found
+
+
+def _doubled(text: pl.Series) -> pl.Series:
+    """Find rulers right above their like: the upper one ends a record, the lower one leads the next.
+
+    Example:
+        >>> _doubled(pl.Series(["***", "a", "***", "***", "b"])).to_list()
+        [False, False, True, False, False]
+    """
+    same = (text == text.shift(-1)).fill_null(False)
+    rows = same.arg_true()
+    rows = rows.filter(text.gather(rows).str.contains(r"^\W*$") & (rows > 0))
+    return pl.repeat(False, len(text), eager=True).scatter(rows, True)
 
 
 def _from_lead(leads: npt.NDArray[np.bool_], opens: npt.NDArray[np.bool_], lines: Offsets) -> npt.NDArray[np.bool_]:

@@ -85,6 +85,8 @@ _PLACES = (
     rf"^\[[^\[\]]{{1,60}}\]\s+({_LOUD})\s",
     rf"^.{{0,60}}?(?:\s|[\])|-])({_LOUD})\s?(?::\s|\s-\s|\s\[|\s+\|)",
     r"^PHP (?:Parse |Recoverable |Core |User )?((?i:warning|notice|deprecated|fatal|error))",
+    # SAP's work processes, below the line that dates them
+    rf"(?:^|\n)(?:[A-Z] )? {{0,2}}\*{{3}} ({_LOUD})(?-u:\b)",
     # X.Org's marks, and PostgreSQL's csvlog
     r"^\((EE|WW|II)\) ",
     rf',"({_LOUD}|LOG)","[0-9A-Z]{{5}}",',

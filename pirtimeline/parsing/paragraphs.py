@@ -2,7 +2,8 @@
 
 Between blank lines, rulers or heads of indented blocks stands a paragraph. Where most of a source's paragraphs have a
 stamp behind a key, and no line of the source begins with one, an event begins where the paragraph does: with the lines
-that lead to the first of its stamps.
+that lead to the first of its stamps. Where nothing parts them, it begins with the lines above its first key that have
+the same sign each time.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ _RULER = r"^[ \t]*(?:[-*=#_~+]{4,}|(?:[-*=] ){4,})[ \t]*$"
 _KEY = r"^[^\pL\d]*\pL[\pL -]{0,38}(?:[:=][ \t]*[\[\"']?| \d?\s*)$"
 _NOTHING = r"^[\s;,.\])\"']*$"
 _HEAD = r"^(?:\W*[\pL_][\pL\w -]{0,40}?[:=]|\W*[\pL_]\w*|\W+)"
+_SIGN = r"^\s*[^\w\s]+ *[\[({<]?"
+"""A sign by which tools mark the lines of a record's head: `>>>  [`."""
+
+_REPEATED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +68,12 @@ def paragraphs(lines: pl.DataFrame, stamps: pl.DataFrame) -> dict[str, Paragraph
     told = first.group_by("source_id", maintain_order=True).agg("at", "paragraph", "opens", stamped=pl.len())
     found: dict[str, Paragraphs] = {}
     for row in told.join(counts, on="source_id", maintain_order="left").iter_rows(named=True):
+        mine = table.filter(pl.col("source_id") == row["source_id"])
+        one = None
         if 2 * row["stamped"] >= row["count"]:
-            mine = table.filter(pl.col("source_id") == row["source_id"])
             one = _of_source(mine, first.filter(pl.col("source_id") == row["source_id"]))
-            found |= {row["source_id"]: one} if one else {}
+        one = one or _run_on(mine)
+        found |= {row["source_id"]: one} if one else {}
     return found
 
 
@@ -112,6 +119,27 @@ def _of_source(table: pl.DataFrame, first: pl.DataFrame) -> Paragraphs | None:
     ruled = table.filter(pl.col("ruler") & pl.col("at").is_in(begins.implode()))
     leads = _any_of([*([_RULER] if ruled.height else []), *map(_spaced, distinct)])
     return Paragraphs(leads, _any_of([_key(one) for one in keys]), frozenset(first["shape"]))
+
+
+def _run_on(table: pl.DataFrame) -> Paragraphs | None:
+    """Compose what leads to the stamps of records that nothing parts: lines that stand above each first key alike."""
+    keyed = table.with_row_index("row").filter(pl.col("keyed") & pl.col("opens").is_not_null())
+    key = keyed["opens"].first()
+    mine = keyed.filter(pl.col("opens") == key)
+    if mine.height < _REPEATED:
+        return None
+    text, stamped = table["text"].str.extract(_SIGN, 0), table["opens"].is_not_null()
+    heads: list[str] = []
+    for above in range(1, REACH + 1):
+        rows = mine["row"].cast(pl.Int64) - above
+        here = text.gather(rows.filter(rows >= 0)).unique()
+        alike = len(here) == 1 and rows.min() == rows.clip(0).min() and here[0] is not None
+        if not alike or stamped.gather(rows).any():
+            break
+        heads.append(here[0])
+    distinct = list(dict.fromkeys(heads))
+    leads = _any_of([_spaced(one) for one in distinct])
+    return Paragraphs(leads, _any_of([_key(str(key))]), frozenset(mine["shape"])) if distinct else None
 
 
 def _deep(above: pl.DataFrame) -> bool:

@@ -164,8 +164,8 @@ _SCALES: Mapping[str, Mapping[int, str]] = {
     "": dict(enumerate(_SYSLOG)) | dict(zip(range(10, 70, 10), _SIX, strict=True)),
 }
 """Scales of numeric levels: syslog's (RFC 5424), OpenTelemetry's SeverityNumber, Python's logging, logback's, Windows'
-event levels, Suricata's alert priority, Wazuh's rule level, CEF's severity (low, medium, high, very high); where no
-key tells the scale, 0 to 7 are syslog's and the tens bunyan's and pino's."""
+event levels, Suricata's alert priority, Wazuh's rule level, CEF's severity (low, medium, high, very high; CVSS divides
+its scores alike); where no key tells the scale, 0 to 7 are syslog's and the tens bunyan's and pino's."""
 
 
 _GRADES: Mapping[str, str] = {
@@ -178,10 +178,14 @@ _GRADES: Mapping[str, str] = {
 
 
 def _severity(hint: str) -> Reading:
-    """Keep a level as it is written; give `_severity` where it is a number."""
+    """Keep a level as it is written; give `_severity` where it is a number. One with a point is a score of ten."""
     number = pl.when(VALUE.str.contains(r"^\d{1,5}$")).then(VALUE).cast(pl.Int64, strict=False)
+    score = VALUE.str.extract(r"^(\d{1,2})\.\d{1,2}$", 1).cast(pl.Int64, strict=False)
     scale = _SCALES.get(hint, _SCALES[""])
-    ours = number.replace_strict(dict(scale), default=None, return_dtype=pl.String)
+    ours = pl.coalesce(
+        number.replace_strict(dict(scale), default=None, return_dtype=pl.String),
+        score.replace_strict(dict(_SCALES["cef"]), default=None, return_dtype=pl.String),
+    )
     if hint == LIKELY:
         return _all("severity_text", pl.when((FORM == TEXT) & severity(VALUE).is_not_null()).then(VALUE))
     graded = VALUE.str.to_lowercase().replace_strict(dict(_GRADES), default=None, return_dtype=pl.String)

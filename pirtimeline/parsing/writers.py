@@ -98,6 +98,8 @@ def _viable(one: Group, ground: Ground) -> bool:
     """Tell whether a group could be a writer's by itself."""
     share = len(one.at) / max(1, ground.eligible)
     opens = one.at[0] == ground.first and len(one.at) >= 2
+    if one.full and one.bare >= 0.9 and one.words == 1 and one.fields <= 1 and len(one.at) >= 2:
+        return True  # a heading that dates what stands below it
     if not one.full and share < 0.5 and not opens and not (one.marked >= 0.8 and len(one.at) >= 3):
         return False
     if one.fields == 0:
@@ -136,6 +138,7 @@ def _belongs(one: Group, chosen: Sequence[Group], ground: Ground) -> bool:
     score += 3 if any(one.shape == group.shape and one.prefix == group.prefix for group in chosen) else 0
     score += 2 if len(ground.plain) <= 0.05 * ground.stamped else 0
     score += 2 if one.full and not any(group.full for group in chosen) and not len(ground.claimed) else 0
+    score += 5 if not len(ground.claimed) and _never_quoted(one, chosen) else 0
     score -= 3 if one.bare >= 0.5 else 0
     score -= 4 if not blocks and _after_prose(one, chosen, ground) >= 0.3 else 0
     score -= 3 if not one.full else 0
@@ -193,6 +196,18 @@ def _along(one: Group, chosen: Sequence[Group], ground: Ground) -> int:
         return -4
     closest = apart[int(np.argmax(shares))]
     return 3 if closest == 0 or len(mine) >= _FEW else 0
+
+
+def _never_quoted(one: Group, chosen: Sequence[Group]) -> bool:
+    """Tell whether instants, offsets told, are all later than the events they stand in: nobody quotes those."""
+    if not one.full or not one.zoned or one.fields or not all(group.zoned and group.full for group in chosen):
+        return False
+    at = np.concatenate([group.at for group in chosen])
+    order = np.argsort(at, kind="stable")
+    when = np.concatenate([group.when for group in chosen])[order]
+    above = np.searchsorted(at[order], one.at) - 1
+    later = (above >= 0) & (one.when > when[np.maximum(above, 0)])
+    return bool(later.all())
 
 
 def _share(moved: Times, early: Times, late: Times) -> float:
