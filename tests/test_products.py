@@ -1,8 +1,8 @@
 """Lines of some two hundred products as their documentation shows them: each event framed, dated and levelled.
 
-`products/*.txt`: `## product` begins a file, `» INSTANT LEVEL` an event whose lines follow. One without an offset
-is of the declared zone, UTC-5; `-` stands for none, `?` for a level that is not looked at. Besides, lines may be
-`structure`, a `reject`, or go on with the event above as a row of their own (`continues`); `tail` is not looked at.
+`products/*.txt`: `## product` begins a file, `## product @ file` one whose name matters, `» INSTANT LEVEL` an event
+whose lines follow. One without an offset is of the declared zone, UTC-5; `-` stands for none, `?` for a level that is
+not looked at. Besides, lines may be `structure`, a `reject`, or go on with the event above as a row of their own (`continues`); `tail` is not looked at.
 `␛` stands for an escape.
 """
 
@@ -33,12 +33,14 @@ class Expected(NamedTuple):
     text: bytes
 
 
-def _products() -> dict[str, list[Expected]]:
-    found: dict[str, list[Expected]] = {}
+def _products() -> dict[str, tuple[str, list[Expected]]]:
+    found: dict[str, tuple[str, list[Expected]]] = {}
     for path in sorted((Path(__file__).parent / "products").glob("*.txt")):
         for part in re.split(r"(?m)^## ", path.read_text(encoding="utf-8"))[1:]:
-            name, _, body = part.partition("\n")
-            found[re.sub(r"\W+", "_", name)] = _expected(body)
+            head, _, body = part.partition("\n")
+            title, _, file = head.partition(" @ ")
+            name = re.sub(r"\W+", "_", title)
+            found[name] = file or f"{name}.log", _expected(body)
     return found
 
 
@@ -52,22 +54,23 @@ def _expected(body: str) -> list[Expected]:
     return found
 
 
-PRODUCTS = _products()
+FILES = _products()
+PRODUCTS = {name: events for name, (_, events) in FILES.items()}
 
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
     """Ingest all products in one go, and give each product's rows in order."""
     folder = tmp_path_factory.mktemp("products")
-    (folder / "logs").mkdir()
-    for name, events in PRODUCTS.items():
-        (folder / "logs" / f"{name}.log").write_bytes(b"".join(event.text for event in events))
+    for name, (file, events) in FILES.items():
+        (folder / "logs" / name).mkdir(parents=True)
+        (folder / "logs" / name / file).write_bytes(b"".join(event.text for event in events))
     settings = Settings(
         evidence=(str(folder / "logs"),), zones=(("*", "-05:00"),), collected_at=datetime(2024, 12, 31, tzinfo=UTC)
     )
     ingest(folder / "case", settings)
     case = Case(folder / "case")
-    names = {one["source_id"]: Path(one["paths"][0]).stem for one in case.sources}
+    names = {one["source_id"]: Path(one["paths"][0]).parent.name for one in case.sources}
     table = case.rows().select(
         "source_id", "byte_offset", "byte_length", "timestamp", "severity", "parser", "continues"
     )

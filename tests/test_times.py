@@ -67,6 +67,10 @@ def epoch(unit: int) -> Writer:
     return lambda at: str((at - datetime(1970, 1, 1)) // timedelta(microseconds=1) // unit)
 
 
+MJD = datetime(1858, 11, 17)
+"""Day 0 of the modified Julian day."""
+
+
 def ticks(at: datetime) -> str:
     return str(((at - datetime(1601, 1, 1)) // timedelta(microseconds=1)) * 10)
 
@@ -158,6 +162,7 @@ WRITERS: dict[str, list[Writer]] = {
     "filetime": [ticks],
     "webkit": [lambda at: ticks(at)[:-1]],
     "cocoa": [lambda at: str((at - datetime(2001, 1, 1)) // timedelta(seconds=1))],
+    "mjd": [lambda at: f"{(at - MJD).days} {(at - MJD).seconds}.{at.microsecond:06}"],
     "uptime": [lambda at: epoch(1_000_000)(at)],
 }
 EARLIEST = {

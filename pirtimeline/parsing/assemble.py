@@ -32,11 +32,12 @@ _PIVOT = 70
 _COUNTS = {"epoch_s": SECOND, "epoch_ms": 1000, "epoch_us": 1}
 _SINCE_1601_S = 11_644_473_600
 _SINCE_2001_S = 978_307_200
+_MJD_OF_1970 = 40_587
 _TAI_AHEAD_S = 10
 _OFFSET = re.compile(r"^(?:UTC|GMT|UCT|UT|Z)? ?([+-])([0-9]{1,2})(?::?([0-9]{2}))?(?::?([0-9]{2}))?$")
 _MINUTES = re.compile(r"^[+-][0-9]{3}$")
 _UTC_WORDS = frozenset(["Z", "UTC", "GMT", "UCT", "UT", "ZULU", "ETC/UTC", "ETC/GMT", "ETC/UCT", "ETC/ZULU"])
-_WHOLE = frozenset(["year", "year2", "month", "day", "yday", "hour", "minute", "second", "millis", "elapsed", "west"])
+_WHOLE = frozenset(["year", "year2", "month", "day", "yday", "hour", "minute", "second", "millis", "elapsed", "west", "mjd", "day_second"])
 """Roles whose texts are whole numbers."""
 
 _NUMBERS = r"^(?:\d{1,2}:\d\d:\d\d(?:[.,:]\d+)?)?\D*([0-9]{1,4})[/.-]([0-9]{1,2})[/.-]([0-9]{1,4})"
@@ -106,6 +107,8 @@ def _counted(roles: frozenset[str]) -> pl.Expr | None:
         return pl.col("webkit").cast(pl.Int64, strict=False) - _SINCE_1601_S * SECOND
     if "cocoa" in roles:
         return (pl.col("cocoa").cast(pl.Int64, strict=False) + _SINCE_2001_S) * SECOND + fraction
+    if "mjd" in roles:  # https://www.rfc-editor.org/rfc/rfc5905, table 3: days since 17 November 1858
+        return ((pl.col("mjd") - _MJD_OF_1970) * DAY_S + pl.col("day_second")) * SECOND + fraction
     return None
 
 
@@ -278,7 +281,7 @@ def _unit(roles: frozenset[str]) -> int:
         return 1
     if "epoch_ms" in roles:
         return 1000
-    if roles & {"second", "epoch_s", "cocoa", "elapsed"}:
+    if roles & {"second", "epoch_s", "cocoa", "elapsed", "day_second"}:
         return SECOND
     return 60 * SECOND if "minute" in roles else 3600 * SECOND if "hour" in roles else DAY_S * SECOND
 

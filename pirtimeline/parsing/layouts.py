@@ -69,6 +69,8 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "webkit": ("webkit", r"1[0-9]{16}"),
         "cocoa": ("cocoa", r"[0-9]{8,9}"),
         "up": ("elapsed", r"[0-9]{1,10}"),
+        "mjd": ("mjd", r"[4-7][0-9]{4}"),
+        "sod": ("day_second", r"[0-9]{1,5}"),
     }
 )
 """Each field: the part of a time that it gives, and its regex (empty: words, from `words.toml`)."""
@@ -133,7 +135,7 @@ _LOOSE: Mapping[str, str] = MappingProxyType(
 )
 """Short regexes for words where a whole text is read: ten times as fast; `assemble` then looks the words up."""
 
-_INSTANTS = ("epoch", "tai", "filetime", "webkit", "cocoa")
+_INSTANTS = ("epoch", "tai", "filetime", "webkit", "cocoa", "mjd")
 _FIELD = re.compile(r"<([a-zA-Z0-9_]+)>")
 _DIRECTIVE = re.compile(r"%([-_0]?)(::z|[:#]z|\.[369]?f|[369]f|.)")
 

@@ -72,6 +72,8 @@ _PLACES = (
     # level=error, "severity": "WARN", log.level: info - but not inside a query string
     r'(?:^|[\s,;{\[(|])["\']?(?:log[._-]?)?(?:level|lvl|severity|loglevel|levelname)["\']?\s*[=:]\s*["\']?'
     rf"((?i:{_SPOKEN}|severe|verbose|information|informational))\b",
+    # what a platform's router says of a request
+    rf"(?:^|\s)at=({_SPOKEN}) (?:code|method)=",
     # ERROR: or [error] or <Warning> first of all
     rf"^[\s\[\](){{}}<>|*#=-]{{0,8}}({_LOUD})\b",
     rf"^\s*[\[<(]((?i:{_SPOKEN}))[\])>]",

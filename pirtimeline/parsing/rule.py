@@ -15,6 +15,7 @@ _DAY = r"(?P<day>0[1-9]|[12]\d|3[01])"
 _FULL = (
     re.compile(rf"(?<!\d){_YEAR}(?P<sep>[-_.]?){_MONTH}(?P=sep){_DAY}(?=\D|$|\d{{2}}(?:\d\d){{0,2}}(?!\d))"),
     re.compile(rf"(?<![A-Za-z])(?:u_)?(?:ex|nc|in)(?P<short>\d\d){_MONTH}{_DAY}(?!\d{{3}})"),
+    re.compile(rf"(?<![A-Za-z])ULOG\.{_MONTH}{_DAY}(?P<short>\d\d)(?!\d)"),
 )
 _LESS = (
     re.compile(rf"(?<![A-Za-z\d]){_YEAR}[-_.]?{_MONTH}(?![A-Za-z\d])"),
@@ -111,6 +112,8 @@ def name_date(path: str) -> str | None:
         ('2024-01-07', '2024-01-07', '2024')
         >>> name_date("2024-01-07/app.log"), name_date("u_ex240107.log"), name_date("orders-1.log.gz")
         ('2024-01-07', '2024-01-07', None)
+        >>> name_date("ULOG.010724")
+        '2024-01-07'
     """
     *folders, name = re.split(r"[/!]", path)
     tries = [(pattern, name) for pattern in (*_FULL, *_LESS)] + [(_FULL[0], folder) for folder in reversed(folders)]

@@ -20,7 +20,7 @@ FIELDS = assemble.FIELDS
 ORDERS = ("mdy", "dmy", "ymd")
 """How a date of bare numbers can be read."""
 
-KEYED = ("epoch_s", "epoch_ms", "epoch_us", "epoch_ns", "filetime", "webkit", "cocoa", "uptime")
+KEYED = ("epoch_s", "epoch_ms", "epoch_us", "epoch_ns", "filetime", "webkit", "cocoa", "uptime", "mjd")
 """Shapes that only a key or a format can name: bare numbers that `auto` does not try."""
 
 _CHOICES = 8

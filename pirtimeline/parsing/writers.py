@@ -25,6 +25,8 @@ _WITH_YEAR = 978_307_200
 """2001 in seconds: a stamp without a year is read in 2000."""
 
 _ACCEPTED = 3
+_ALONE = 0.9
+"""Share of the lines of headings that have nothing after their stamps."""
 
 SINCE_START = "uptime"
 """The shape of seconds since a start, as the kernel's ring buffer has them."""
@@ -125,7 +127,7 @@ def _without(one: Group, chosen: Sequence[Group]) -> Group | None:
 
 def _belongs(one: Group, chosen: Sequence[Group], ground: Ground) -> bool:
     """Weigh what speaks for a further writer against what speaks for quoted lines."""
-    if any(_kin(one, group) for group in chosen):
+    if any(_kin(one, group) for group in chosen) or _under_headings(one, chosen, ground):
         return True
     if not _viable(one, ground):
         return False
@@ -143,6 +145,12 @@ def _belongs(one: Group, chosen: Sequence[Group], ground: Ground) -> bool:
     score -= 4 if not blocks and _after_prose(one, chosen, ground) >= 0.3 else 0
     score -= 3 if not one.full else 0
     return score >= _ACCEPTED
+
+
+def _under_headings(one: Group, chosen: Sequence[Group], ground: Ground) -> bool:
+    """Tell whether a group's times of the day are most of a source, and the chosen stamps lines that tell the day."""
+    lone = bool(chosen) and all(group.bare >= _ALONE for group in chosen) and not len(ground.claimed)
+    return lone and not one.full and one.fields == 0 and len(one.at) >= ground.eligible * 0.5
 
 
 def _kin(one: Group, other: Group) -> bool:
