@@ -2,7 +2,8 @@
 
 `products/*.txt`: `## product` begins a file, `## product @ file` one whose name matters, `» INSTANT LEVEL` an event
 whose lines follow. One without an offset is of the declared zone, UTC-5; `-` stands for none, `?` for a level that is
-not looked at. Besides, lines may be `structure`, a `reject`, or go on with the event above as a row of their own (`continues`); `tail` is not looked at.
+not looked at. Besides, lines may be `structure`, a `reject`, or go on with the event above as a row of their own
+(`continues`); `tail` is not looked at.
 `␛` stands for an escape.
 """
 

@@ -199,7 +199,7 @@ def test_what_a_shape_writes_comes_back(name: str, drawn: list[datetime]) -> Non
 
 def in_their_zone(write: Writer, name: str, zone: str, instant: datetime) -> datetime:
     """Give the wall time that a writer is handed: of UTC where its text says so, else of the zone."""
-    utc = shape(name).layout.roles[0].startswith(("epoch", "tai", "filetime", "webkit", "cocoa", "elapsed"))
+    utc = shape(name).layout.roles[0].startswith(("epoch", "tai", "filetime", "webkit", "cocoa", "mjd", "elapsed"))
     if utc or any(word in write(instant) for word in ("UTC", "GMT", "+0000", "+000", "Z")):
         return instant
     return instant.astimezone(ZoneInfo(zone))

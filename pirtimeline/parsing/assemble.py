@@ -37,7 +37,23 @@ _TAI_AHEAD_S = 10
 _OFFSET = re.compile(r"^(?:UTC|GMT|UCT|UT|Z)? ?([+-])([0-9]{1,2})(?::?([0-9]{2}))?(?::?([0-9]{2}))?$")
 _MINUTES = re.compile(r"^[+-][0-9]{3}$")
 _UTC_WORDS = frozenset(["Z", "UTC", "GMT", "UCT", "UT", "ZULU", "ETC/UTC", "ETC/GMT", "ETC/UCT", "ETC/ZULU"])
-_WHOLE = frozenset(["year", "year2", "month", "day", "yday", "hour", "minute", "second", "millis", "elapsed", "west", "mjd", "day_second"])
+_WHOLE = frozenset(
+    [
+        "year",
+        "year2",
+        "month",
+        "day",
+        "yday",
+        "hour",
+        "minute",
+        "second",
+        "millis",
+        "elapsed",
+        "west",
+        "mjd",
+        "day_second",
+    ]
+)
 """Roles whose texts are whole numbers."""
 
 _NUMBERS = r"^(?:\d{1,2}:\d\d:\d\d(?:[.,:]\d+)?)?\D*([0-9]{1,4})[/.-]([0-9]{1,2})[/.-]([0-9]{1,4})"
