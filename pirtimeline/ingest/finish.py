@@ -138,6 +138,8 @@ def _observed(
     if names["timestamp_text"] not in table.columns:
         return table.with_columns(pl.lit(None, UTC).alias("observed_timestamp")), carry
     seen = table.filter(pl.col(names["timestamp_text"]).is_not_null())
+    if seen.is_empty():
+        return table.with_columns(pl.lit(None, UTC).alias("observed_timestamp")), carry
     outer = seen.select("byte_offset", "parser", *[pl.col(theirs).alias(ours) for ours, theirs in names.items()])
     settled, carry = clock.settle(outer, plan.rule, carry)
     times = settled.select("byte_offset", observed_timestamp="timestamp")

@@ -186,9 +186,10 @@ def found_levels(messages: pl.Series) -> pl.Series:
     held = first.str.contains_any(list(_NEEDLES), ascii_case_insensitive=True) | first.str.contains("\n", literal=True)
     held |= first.str.contains(_CODED)
     rows = held.fill_null(False).arg_true()
-    found = first.gather(rows).to_frame().select(find_level(pl.col("message"))).to_series()
-    every = pl.DataFrame({"at": pl.int_range(len(first), eager=True, dtype=pl.UInt32)})
-    return every.join(pl.DataFrame({"at": rows, "word": found}), on="at", how="left", maintain_order="left")["word"]
+    none = pl.repeat(None, len(first), dtype=pl.String, eager=True).alias("word")
+    if rows.is_empty():
+        return none
+    return none.scatter(rows, first.gather(rows).to_frame().select(find_level(pl.col("message"))).to_series())
 
 
 def with_found(table: pl.DataFrame) -> pl.DataFrame:
