@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from io import BytesIO
 from itertools import chain, groupby, islice
 from operator import itemgetter
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from pirtimeline.flight import in_flight
 from pirtimeline.ingest import backsteps, marks
 from pirtimeline.ingest.finish import Ongoing, finish, turns, with_next
 from pirtimeline.ingest.parts import Parts, write_parts
@@ -277,29 +279,20 @@ def _settled(
 ) -> Iterator[_Dated]:
     """Read blocks on the pool and settle them in order, each with a look at the next."""
     ongoing = Ongoing(lines=int(done.counted["lines"]), past=done.past(task.plan))
-    told: Turns | None = None
-    read = _in_order(blocks(stream, task.plan, offset=done.end), task.plan, installed, pool, ahead)
-    for (block, table), following in with_next(read):
-        told = turns(table, task.plan, block.offset) if told is None else told
+    reading = partial(read_block, plan=task.plan, installed=installed)
+    read = in_flight(pool, reading, blocks(stream, task.plan, offset=done.end), ahead)
+    for (block, (table, told)), following in with_next(read):
         heard.append(told)
-        behind = turns(following[1], task.plan, following[0].offset) if following else None
+        behind = following[1][1] if following else None
         rows, ongoing = finish(table, task.plan, ongoing, offset=block.offset, told=told, following=behind)
         clean = following is None or not following[0].within
         yield _Dated(block.offset, block.offset + len(block.data), rows, told, clean)
-        told = behind
 
 
-def _in_order(
-    found: Iterable[Block], plan: SourcePlan, installed: Installed, pool: Executor, ahead: int
-) -> Iterator[tuple[Block, pl.DataFrame]]:
-    waiting: list[tuple[Block, Future[pl.DataFrame]]] = []
-    for block in found:
-        waiting.append((block, pool.submit(parse_or_recover, block, plan, installed)))
-        if len(waiting) > ahead:
-            first, table = waiting.pop(0)
-            yield first, table.result()
-    for block, table in waiting:
-        yield block, table.result()
+def read_block(block: Block, plan: SourcePlan, installed: Installed) -> tuple[pl.DataFrame, Turns]:
+    """Read a block of a large source: its rows, and what they tell of their times."""
+    table = parse_or_recover(block, plan, installed)
+    return table, turns(table, plan, block.offset)
 
 
 def stamp_of(batch: Sequence[Task]) -> str:

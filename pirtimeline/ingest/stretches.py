@@ -6,18 +6,19 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import polars as pl
 
 from pirtimeline.evidence.streams import Seekable
+from pirtimeline.flight import in_flight
 from pirtimeline.ingest import marks
-from pirtimeline.ingest.batches import PART, Installed, Task, mark
+from pirtimeline.ingest.batches import PART, Installed, Task, mark, read_block
 from pirtimeline.ingest.entering import Spans, joined, missing, without
-from pirtimeline.ingest.finish import Ongoing, finish, turns, with_next
+from pirtimeline.ingest.finish import Ongoing, finish, with_next
 from pirtimeline.ingest.leading import Lead, lead_of
 from pirtimeline.ingest.parts import write_parts
-from pirtimeline.ingest.recover import parse_or_recover
 from pirtimeline.ingest.resettle import Run, runs_of, settled_again
 from pirtimeline.ingest.selecting import Selected
 from pirtimeline.ingest.streams import EARLY, settled_alike
@@ -153,18 +154,9 @@ def _blocks(stream: Seekable, task: Task, spans: Spans, hashed: _Hashed | None, 
 
 def _in_flight(found: Iterable[Block], task: Task, hands: Hands) -> Iterator[_Piece]:
     """Read blocks on the pool, a few at a time; give them in their order."""
-    waiting: list[tuple[Block, Future[pl.DataFrame]]] = []
-    for block in found:
-        waiting.append((block, hands.pool.submit(parse_or_recover, block, task.plan, hands.installed)))
-        if len(waiting) > hands.ahead:
-            yield _piece(task, *waiting.pop(0))
-    for one in waiting:
-        yield _piece(task, *one)
-
-
-def _piece(task: Task, block: Block, reading: Future[pl.DataFrame]) -> _Piece:
-    table = reading.result()
-    return _Piece(block.offset, turns(table, task.plan, block.offset), len(block.data), table)
+    reading = partial(read_block, plan=task.plan, installed=hands.installed)
+    for block, (table, told) in in_flight(hands.pool, reading, found, hands.ahead):
+        yield _Piece(block.offset, told, len(block.data), table)
 
 
 def _merged(old: Sequence[_Piece], new: Iterable[_Piece]) -> Iterator[_Piece]:

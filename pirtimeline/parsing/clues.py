@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from operator import itemgetter
 
 import polars as pl
 
+from pirtimeline.flight import in_flight
 from pirtimeline.parsing import starts
 from pirtimeline.parsing.blocks import parse_many
 from pirtimeline.parsing.lines import lines_of
@@ -43,9 +46,13 @@ def read_pieces(pieces: Sequence[Piece]) -> Iterator[pl.DataFrame]:
 
     Returns:
         Tables as `blocks.parse_many` gives them, with `source_id`, and offsets that count from the source's first byte.
+        They are read side by side and come in order.
     """
-    for group in _groups([_from_line(*piece) for piece in pieces]):
-        yield _read(group)
+    groups = _groups([_from_line(*piece) for piece in pieces])
+    workers = os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as pool:
+        for _, table in in_flight(pool, _read, groups, workers):
+            yield table
 
 
 def clue_events(tables: Iterable[pl.DataFrame]) -> pl.DataFrame:
