@@ -104,7 +104,7 @@ def _read_by(
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     if one.kind == "lines":
         return columns.read(framed, mine, one)["_pattern"].is_not_null().to_numpy()
-    table = structured.read(framed.texts(mine).str.strip_chars_end("\r\n"), one)
+    table = structured.read(framed.texts(mine), one)
     return table["_reject"].is_null().to_numpy()
 
 

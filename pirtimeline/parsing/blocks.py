@@ -271,7 +271,7 @@ def _judged(framed: Framed, mine: Offsets, table: pl.DataFrame, use: FormatUse) 
     if not refused.any():
         return opened(_together(framed, mine, table.drop("_reject"), use.format), use)
     told = table.filter(refused).select("_row", reject_reason="_reject")
-    texts = framed.texts(mine[refused.to_numpy()]).str.strip_chars_end("\r\n")
+    texts = framed.texts(mine[refused.to_numpy()])
     rejects = told.with_columns(texts.alias("message"), parser=pl.lit(UNRECOGNISED))
     good = _together(framed, mine[~refused.to_numpy()], table.filter(~refused).drop("_reject"), use.format)
     kept = opened(good, use)
@@ -279,18 +279,14 @@ def _judged(framed: Framed, mine: Offsets, table: pl.DataFrame, use: FormatUse) 
 
 
 def _together(framed: Framed, mine: Offsets, table: pl.DataFrame, one: Format) -> pl.DataFrame:
-    return together(table, framed.texts(mine).str.strip_chars_end("\r\n"), one) if one.together else table
+    return together(table, framed.texts(mine), one) if one.together else table
 
 
 def _unread(
     framed: Framed, which: np.ndarray[tuple[int], np.dtype[np.bool_]], name: str, reason: str | None
 ) -> pl.DataFrame:
     mine = np.flatnonzero(which)
-    texts = (
-        framed.texts(mine).str.strip_chars_end("\r\n")
-        if name == UNRECOGNISED
-        else pl.Series([None] * len(mine), dtype=pl.String)
-    )
+    texts = framed.texts(mine) if name == UNRECOGNISED else pl.Series([None] * len(mine), dtype=pl.String)
     return pl.DataFrame({"_row": mine, "message": texts}).with_columns(
         pl.lit(name).alias("parser"), pl.lit(reason, pl.String).alias("reject_reason")
     )

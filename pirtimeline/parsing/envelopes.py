@@ -40,7 +40,7 @@ _OBSERVED = {name: f"_observed_{name.lstrip('_')}" for name in _TIME}
 def read(framed: Framed, mine: Offsets, one: Format) -> pl.DataFrame:
     """Read events in `mine` of a framed block by their format's kind; `_reject` says why one could not be."""
     if one.kind != "lines":
-        texts = framed.texts(mine).str.strip_chars_end("\r\n")
+        texts = framed.texts(mine)
         return _with_partial(structured.read(texts, one), texts, one)
     table = columns.read(framed, mine, one)
     table = _with_partial(table, framed.headers(mine), one) if one.partial else table

@@ -66,8 +66,13 @@ class Framed:
         return slices(self.lines.utf8, self.lines.places[last], ends)
 
     def texts(self, rows: Offsets) -> pl.Series:
-        """View the whole text of the events in `rows`, with its line ends."""
-        return self.rests(rows, 0)
+        """View the whole text of the events in `rows`, without the line ends behind it."""
+        data = np.frombuffer(self.lines.utf8, np.uint8)
+        starts, ends = self.lines.places[self.head[rows]], self.lines.places[self.first[1:][rows]]
+        left = np.arange(len(ends))
+        while len(left := left[_line_end(data[np.maximum(ends[left] - 1, 0)]) & (ends[left] > starts[left])]):
+            ends[left] -= 1
+        return slices(self.lines.utf8, starts, ends)
 
     def table(self, *, last: bool = True) -> pl.DataFrame:
         """Give place and lines of each event: `byte_offset`, `byte_length`, `line` (from 0), `line_count`.
@@ -151,7 +156,7 @@ def _opened(
             captured |= read
             opens = np.isin(left, np.concatenate([each.lines for each in read.values()]), assume_unique=True)
         else:
-            opens = mine.to_frame("text").select(structured.opens(pl.col("text"), one)).to_series().to_numpy()
+            opens = structured.opening(mine, one)
         if one.kind == "json":
             opens = opens & ~_in_a_body(text, left, opens)
         if one.leads:
@@ -184,7 +189,8 @@ def _in_a_body(text: pl.Series, left: Offsets, opens: npt.NDArray[np.bool_]) -> 
 
 def _bodies(text: pl.Series, lines: Offsets) -> Offsets:
     """Keep the lines that open a body: a bracket alone, below a line that ends with what opens one."""
-    lines = lines[(lines > 0) & text.gather(lines).str.contains(r"^[\s,]*[\[{]\s*$").to_numpy()]
+    lines = lines[(lines > 0) & ~text.str.ends_with("}").to_numpy()[lines]]
+    lines = lines[text.gather(lines).str.contains(r"^[\s,]*[\[{]\s*$").to_numpy()]
     found: Offsets = lines[text.gather(lines - 1).str.contains(r"\w.*[\[({:=]\s*$").to_numpy()]
     return found
 
@@ -282,6 +288,11 @@ def _structure(text: pl.Series, formats: Sequence[Format]) -> npt.NDArray[np.boo
     for one in formats:
         if regex := one.options.get("structure"):
             found |= text.str.contains(regex).to_numpy()
+    return found
+
+
+def _line_end(data: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    found: npt.NDArray[np.bool_] = (data == 10) | (data == 13)
     return found
 
 

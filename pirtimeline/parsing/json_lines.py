@@ -18,7 +18,8 @@ from pirtimeline.parsing import json_templates
 from pirtimeline.parsing.fields import field_map, known
 from pirtimeline.parsing.json_faults import checked
 from pirtimeline.parsing.json_templates import Fit, Templates
-from pirtimeline.parsing.json_tokens import Bytes, Flags, Ints, Names, in_order, tokens, value_ends, views, without
+from pirtimeline.parsing.json_tokens import PAD, Bytes, Flags, Ints, Names, in_order, tokens, value_ends, views, without
+from pirtimeline.parsing.lines import bytes_of
 from pirtimeline.parsing.pairs import assign
 from pirtimeline.parsing.plugin import Format
 from pirtimeline.parsing.values import ARRAY, LITERAL, NULL, NUMBER, OBJECT, TEXT
@@ -32,6 +33,13 @@ _CEE = "@cee:"
 
 CONTINUES = r'^(?:\s|$|[}\]"])'
 """Lines that belong to the object above, in a source of lines: indented ones, brackets that close, further keys."""
+
+
+STARTS = r'^[\x{FEFF}\x1e]*(?:@cee:\s*)?\{\s*(?:"|\}|$)'
+"""What opens an object in a source of lines, where no format says more."""
+
+PLAIN = '{"'
+"""How most objects begin: what begins so looks like an object, and is opened by `STARTS`."""
 
 
 def looks_like(text: pl.Expr) -> pl.Expr:
@@ -76,20 +84,33 @@ def read(texts: pl.Series, one: Format) -> pl.DataFrame:
         >>> found["_reject"][1]
         'not a JSON object: unexpected end at byte 1'
     """
-    bare = texts.str.strip_chars(_AROUND).str.strip_prefix(_CEE).str.strip_chars_start(" ")
+    bare = _bare(texts)
     table = field_map(one)
     names = Names(lambda name: known(table, name))
     parts, rest = _alike(bare, Templates(names, compound=bool(one.columns)))
     found = checked(bare.gather(rest))
     good = np.flatnonzero(found.reasons.is_null().to_numpy())
     parts += _others(found.texts.gather(good), rest[good], names, compound=bool(one.columns))
-    reasons = pl.Series("_reject", [None] * len(texts), dtype=pl.String)
+    reasons = pl.Series("_reject", [None], dtype=pl.String).new_from_index(0, len(texts))
     reasons = reasons.scatter(rest, found.reasons) if len(good) < len(rest) else reasons
     return _table(parts, names, len(texts), one).with_columns(reasons)
 
 
+def _bare(texts: pl.Series) -> pl.Series:
+    """Leave out what stands around objects; most texts are objects and nothing else."""
+    rows = np.flatnonzero(~_framed(texts))
+    if not len(rows):
+        return texts
+    inner = texts.gather(rows).str.strip_chars(_AROUND).str.strip_prefix(_CEE).str.strip_chars_start(" ")
+    return inner if len(rows) == len(texts) else texts.clone().scatter(rows, inner)
+
+
+def _framed(texts: pl.Series) -> Flags:
+    return (texts.str.starts_with("{") & texts.str.ends_with("}")).to_numpy()
+
+
 class _Part(NamedTuple):
-    """Some of the texts: their rows, the pairs of known keys, and what copies the objects without used pairs."""
+    """Some of the texts: their rows in order, pairs of known keys, and what copies objects without used pairs."""
 
     rows: Ints
     pairs: pl.DataFrame
@@ -106,10 +127,12 @@ def _table(parts: Sequence[_Part], names: Names, height: int, one: Format) -> pl
     bounds = np.cumsum([0, *(part.pairs.height for part in parts)])
     extras = [part.without(used[begin:end]) for part, (begin, end) in zip(parts, pairwise(bounds), strict=True)]
     rows = np.concatenate([np.zeros(0, np.int64), *(part.rows for part in parts)])
-    place = np.full(height, len(rows), np.int64)
-    place[rows] = np.arange(len(rows))
-    extra = pl.concat([pl.Series("extra", [], dtype=pl.String), *extras, pl.Series("extra", [None], dtype=pl.String)])
-    return columns.with_columns(extra.gather(place))
+    extra = pl.concat([pl.Series("extra", [], dtype=pl.String), *extras])
+    if not np.array_equal(rows, np.arange(height)):
+        place = np.full(height, len(rows), np.int64)
+        place[rows] = np.arange(len(rows))
+        extra = extra.append(pl.Series([None], dtype=pl.String)).gather(place)
+    return columns.with_columns(extra)
 
 
 _STEP = 2 << 20
@@ -125,25 +148,41 @@ def _steps(objects: pl.Series) -> list[tuple[int, int]]:
 
 def _alike(bare: pl.Series, templates: Templates) -> tuple[list[_Part], Ints]:
     """Read the texts that templates fit, and give the rows of the others."""
-    framed = np.flatnonzero((bare.str.starts_with("{") & bare.str.ends_with("}")).to_numpy())
+    framed = np.flatnonzero(_framed(bare))
     objects = bare if len(framed) == len(bare) else bare.gather(framed)
-    parts: list[_Part] = []
-    rest = np.ones(len(bare), np.bool_)
+    found: dict[int, list[Fit]] = {}
     for at, step in _steps(objects):
-        data, bounds = _bytes(objects[at : at + step])
-        fits, _ = templates.fit(data, bounds)
-        parts += [_templated(fit, data, framed[at + fit.rows]) for fit in fits]
+        fits, _ = templates.fit(*_padded(objects[at : at + step]))
+        for fit in fits:
+            found.setdefault(id(fit.template), []).append(fit._replace(rows=framed[at + fit.rows]))
+    parts = [_templated(fits) for fits in found.values()]
+    rest = np.ones(len(bare), np.bool_)
     for part in parts:
         rest[part.rows] = False
     return parts, np.flatnonzero(rest)
 
 
-def _templated(fit: Fit, data: Bytes, rows: Ints) -> _Part:
-    value, first = json_templates.values(fit, data)
-    count = len(fit.template.keys)
-    told = {"row": np.repeat(rows, count), "key": np.tile(fit.template.codes, len(rows))}
-    pairs = pl.DataFrame({**told, "value": value, "form": _FORMS[first]}, schema_overrides={"key": pl.Int64})
-    return _Part(rows, pairs, lambda used: json_templates.without(fit, data, used.reshape(len(rows), count)))
+def _templated(fits: Sequence[Fit]) -> _Part:
+    """Read the objects that fit one template, key by key; each of the fits holds some of them."""
+    rows = np.concatenate([fit.rows for fit in fits])
+    codes = fits[0].template.codes
+    told = [said for of_key in zip(*map(json_templates.values, fits), strict=True) for said in of_key]
+    pairs = pl.DataFrame(
+        {
+            "row": np.tile(rows, len(codes)),
+            "key": np.repeat(codes, len(rows)),
+            "value": pl.concat([pl.Series([], dtype=pl.String), *(values for values, _ in told)]),
+            "form": _FORMS[np.concatenate([np.zeros(0, np.uint8), *(first for _, first in told)])],
+        }
+    )
+    return _Part(rows, pairs, lambda used: _without(fits, used.reshape(len(codes), len(rows))))
+
+
+def _without(fits: Sequence[Fit], used: Flags) -> pl.Series:
+    bounds = np.cumsum([0, *(len(fit.rows) for fit in fits)])
+    return pl.concat(
+        [json_templates.without(fit, used[:, a:b]) for fit, (a, b) in zip(fits, pairwise(bounds), strict=True)]
+    )
 
 
 def _others(objects: pl.Series, rows: Ints, names: Names, *, compound: bool) -> list[_Part]:
@@ -152,7 +191,7 @@ def _others(objects: pl.Series, rows: Ints, names: Names, *, compound: bool) -> 
 
 
 def _part(objects: pl.Series, rows: Ints, names: Names, compound: bool) -> _Part:
-    data, bounds = _bytes(objects)
+    data, bounds = _padded(objects)
     found = tokens(data, bounds)
     key = names.of(found)
     keys = in_order(found, np.flatnonzero((key >= 0) & ((data[found.value] != ord("{")) | compound)))
@@ -167,14 +206,12 @@ def _part(objects: pl.Series, rows: Ints, names: Names, compound: bool) -> _Part
     return _Part(rows, pairs, lambda used: without(found, keys[used]))
 
 
-def _bytes(objects: pl.Series) -> tuple[Bytes, Ints]:
-    """Give the bytes of texts one after the other, with 12 more behind them, and where each begins."""
-    array = objects.to_arrow(compat_level=pl.CompatLevel.oldest())
-    _, offsets, data = array.buffers()
-    bounds = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
-    padded = np.zeros(int(bounds[-1] - bounds[0]) + 12, np.uint8)
-    padded[:-12] = np.frombuffer(data, np.uint8)[bounds[0] : bounds[-1]]
-    return padded, bounds - bounds[0]
+def _padded(objects: pl.Series) -> tuple[Bytes, Ints]:
+    """Give the bytes of texts one after the other, with `PAD` more behind them, and where each begins."""
+    data, bounds = bytes_of(objects)
+    padded = np.zeros(len(data) + PAD, np.uint8)
+    padded[: len(data)] = data
+    return padded, bounds
 
 
 _FORMS = np.full(256, NUMBER, np.uint8)

@@ -17,12 +17,24 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from pirtimeline.parsing.json_tokens import Bytes, Flags, Ints, Names, Tokens, joined, kept, tokens, value_ends, views
+from pirtimeline.parsing.json_tokens import (
+    PAD,
+    Bytes,
+    Flags,
+    Hashes,
+    Ints,
+    Names,
+    Tokens,
+    kept,
+    tokens,
+    value_ends,
+    views,
+)
 
 _STRING_OR_SCALAR = re.compile(rb'"[^"]*"|[^\s",:\[\]{}]+')
 _NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
 _SCALAR = rf"(?:{_NUMBER}|true|false|null)"
-_PAD = 12
+_NOTHING_LEFT = re.compile(rb"\{\s*\}")
 
 _MOST, _POOR = 64, 16
 """Templates that are tried at most, and how many may fit next to nothing: text of more shapes goes the general way."""
@@ -42,13 +54,16 @@ class _Anchor(NamedTuple):
     offset: int
 
 
+_WIDE = 32
+"""Bytes of a fixed text that are compared at once, as words of 8."""
+
+
 class _Check(NamedTuple):
-    """A word of a fixed text: in which run, how far in, which of its bytes count, and what they are."""
+    """A piece of a fixed text: in which run, how far in, and its words: which bits count, and what they are."""
 
     run: int
     offset: int
-    mask: np.uint64
-    word: np.uint64
+    words: tuple[tuple[np.uint64, np.uint64], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +71,8 @@ class Template:
     """What objects written alike have in common.
 
     `runs` are the fixed texts, between any two of them stands a value; `anchors` tell where they begin; `quotes` counts
-    an object's quotes; `scalars` are regexes for what stands behind a run that is no string; `checks` tell the words of
-    the runs. `keys` are the wanted keys of the sample `found`, `codes` their names, `starts` and `ends`
+    an object's quotes; `scalars` are regexes for what stands behind a run that is no string; `checks` tell the runs
+    piece by piece. `keys` are the wanted keys of the sample `found`, `codes` their names, `starts` and `ends`
     the places of their values.
     """
 
@@ -101,8 +116,8 @@ def template(text: bytes, names: Names, *, compound: bool) -> Template | None:
         names: tells which keys are wanted.
         compound: whether values that are objects are wanted too.
     """
-    data = np.frombuffer(text + bytes(_PAD), np.uint8)
-    if b"\\" in text or (data[:-_PAD] < 32).any():
+    data = np.frombuffer(text + bytes(PAD), np.uint8)
+    if b"\\" in text or (data[:-PAD] < 32).any():
         return None
     found = tokens(data, np.array([0, len(text)]))
     codes = names.of(found)
@@ -166,29 +181,33 @@ def _anchor(text: bytes, begin: int, run: bytes, kind: str) -> _Anchor:
 
 
 def _checks(runs: Sequence[bytes]) -> tuple[_Check, ...]:
+    pieces = [(place, at, run[at : at + _WIDE]) for place, run in enumerate(runs) for at in range(0, len(run), _WIDE)]
     return tuple(
-        _Check(
-            place,
-            at,
-            np.uint64((1 << 8 * min(8, len(run) - at)) - 1),
-            np.uint64(int.from_bytes(run[at : at + 8], "little")),
-        )
-        for place, run in enumerate(runs)
-        for at in range(0, len(run), 8)
+        _Check(place, at, tuple(_word(text[i : i + 8]) for i in range(0, len(text), 8))) for place, at, text in pieces
     )
 
 
+def _word(text: bytes) -> tuple[np.uint64, np.uint64]:
+    return np.uint64((1 << 8 * len(text)) - 1), np.uint64(int.from_bytes(text, "little"))
+
+
 class Fit(NamedTuple):
-    """Objects that fit a template: which, and where each of its runs begins in each (objects x runs)."""
+    """Objects that fit a template: which, in which bytes, and where each of its runs begins (runs x objects)."""
 
     template: Template
     rows: Ints
+    data: Bytes
     runs: Ints
 
-    def at(self, places: Sequence[Place]) -> Ints:
-        """Give places in the bytes: objects x places."""
-        run, offset = np.array([(place.run, place.offset) for place in places], np.int64).reshape(-1, 2).T
-        return self.runs[:, run] + offset
+    def at(self, place: Place) -> Ints:
+        """Give a place in the bytes for each object."""
+        begins: Ints = self.runs[place.run] + place.offset
+        return begins
+
+    def piece(self, begin: Place, end: Place) -> pl.Series:
+        """View what stands between two places of each object."""
+        starts = self.at(begin)
+        return views(self.data, starts, self.at(end) - starts)
 
 
 class _Block(NamedTuple):
@@ -213,15 +232,16 @@ class Templates:
         """Find for each object a template that it fits; give also the objects that fit none.
 
         Args:
-            data: objects one after the other, with 12 more bytes behind them; each begins and ends with a bracket.
+            data: objects one after the other, with `PAD` more bytes behind them; each begins and ends with a bracket.
             bounds: where each begins, and where the last ends.
         """
         quotes = np.flatnonzero(data == ord('"'))
         first = np.searchsorted(quotes, bounds)
         block = _Block(data, bounds, quotes, first)
-        odd = np.flatnonzero((data[: bounds[-1]] < 32) | (data[: bounds[-1]] == ord("\\")))
+        odd = (data[: bounds[-1]] < 32) | (data[: bounds[-1]] == ord("\\"))
         left = np.ones(len(bounds) - 1, np.bool_)
-        left[np.searchsorted(bounds, odd, "right") - 1] = False
+        if odd.any():
+            left[np.searchsorted(bounds, np.flatnonzero(odd), "right") - 1] = False
         fits = [self._take(one, block, left) for one in self.made]
         while left.sum() * 16 >= len(left) and left.any() and len(self.made) < _MOST and self.poor < _POOR:
             row = int(np.argmax(left))
@@ -274,26 +294,58 @@ def _fit(one: Template, block: _Block, rows: Ints) -> Fit:
         good &= begin + len(run) <= ends
     if not good.all():
         rows, begins = rows[good], [begin[good] for begin in begins]
-    words = np.ndarray((len(block.data) - 7,), "<u8", buffer=block.data, strides=(1,))
-    same = np.ones(len(rows), np.bool_)
-    for run_of, offset, mask, word in one.checks:
-        same &= (words[begins[run_of] + offset] & mask) == word
-    return _valid_scalars(one, block.data, _chosen(rows, np.stack(begins, axis=1), same))
+    runs, same = np.stack(begins), np.ones(len(rows), np.bool_)
+    pieces = np.ndarray((len(block.data) - _WIDE + 1,), f"V{_WIDE}", buffer=block.data, strides=(1,))
+    for check in one.checks:
+        held = pieces[runs[check.run] + check.offset].view("<u8").reshape(-1, _WIDE // 8)
+        for place, (mask, word) in enumerate(check.words):
+            same &= (held[:, place] & mask) == word
+    return _valid_scalars(_chosen(Fit(one, rows, block.data, runs), same))
 
 
-def _chosen(rows: Ints, runs: Ints, same: Flags) -> tuple[Ints, Ints]:
-    return (rows, runs) if same.all() else (rows[same], runs[same])
+def _chosen(fit: Fit, which: Flags) -> Fit:
+    return fit if which.all() else fit._replace(rows=fit.rows[which], runs=fit.runs[:, which])
 
 
-def _valid_scalars(one: Template, data: Bytes, found: tuple[Ints, Ints]) -> Fit:
+def _valid_scalars(fit: Fit) -> Fit:
     """Leave out objects that have something else where the template has a number, a truth value or null."""
-    rows, runs = found
-    for place, regex in one.scalars:
-        start = runs[:, place] + len(one.runs[place])
-        length = np.maximum(runs[:, place + 1] - start, 0)
-        told = views(data, start, length).str.contains(f"^{regex}$").to_numpy()
-        rows, runs = _chosen(rows, runs, told)
-    return Fit(one, rows, runs)
+    for place, regex in fit.template.scalars:
+        start = fit.runs[place] + len(fit.template.runs[place])
+        length = np.maximum(fit.runs[place + 1] - start, 0)
+        fits = _plain_numbers(fit.data, start, length)
+        if len(others := np.flatnonzero(~fits)):
+            fits[others] = views(fit.data, start[others], length[others]).str.contains(f"^{regex}$").to_numpy()
+        fit = _chosen(fit, fits)
+    return fit
+
+
+_LOOKED_AT = 16
+_BITS = (np.uint32(1) << np.arange(_LOOKED_AT + 1, dtype=np.uint32)) - np.uint32(1)
+
+
+def _plain_numbers(data: Bytes, starts: Ints, lengths: Ints) -> Flags:
+    r"""Find numbers as most are written, without a regex: digits, a point between them, 16 bytes at most.
+
+    Example:
+        >>> text = np.frombuffer(b"10.50,7,007,-1" + bytes(16), np.uint8)
+        >>> _plain_numbers(text, np.array([0, 6, 8, 12]), np.array([5, 1, 3, 2])).tolist()
+        [True, True, False, False]
+    """
+    told = np.ndarray((len(data) - _LOOKED_AT + 1,), f"V{_LOOKED_AT}", buffer=data, strides=(1,))[starts]
+    held = told.view(np.uint8).reshape(-1, _LOOKED_AT)
+    size = np.minimum(lengths, _LOOKED_AT)
+    within = _BITS[size]
+    digits, points = _bits(held - np.uint8(48) < 10) & within, _bits(held == ord(".")) & within
+    zero = (held[:, 0] == ord("0")) & (digits & 2 > 0)
+    last = (within >> 1) + 1
+    known = (lengths > 0) & (lengths <= _LOOKED_AT) & (digits | points == within)
+    found: Flags = known & ~zero & (points & (points - 1) == 0) & (points & (last | 1) == 0)
+    return found
+
+
+def _bits(flags: Flags) -> Hashes:
+    """Write the 16 flags of each row as the bits of a number, the first as its lowest."""
+    return np.packbits(flags.ravel(), bitorder="little").view("<u2").astype(np.uint32)
 
 
 def _begins(anchor: _Anchor, block: _Block, rows: Ints) -> Ints:
@@ -304,28 +356,28 @@ def _begins(anchor: _Anchor, block: _Block, rows: Ints) -> Ints:
     return block.bounds[rows] if anchor.quote == -1 else block.bounds[rows + 1] - anchor.offset
 
 
-def values(fit: Fit, data: Bytes) -> tuple[pl.Series, Bytes]:
-    """Give the values of the wanted keys, object by object, and the byte that each begins with, a quote for strings."""
-    starts, ends = fit.at(fit.template.starts), fit.at(fit.template.ends)
-    sample = fit.template.found
-    quoted = sample.data[sample.value[fit.template.keys]] == ord('"')
-    first = np.where(quoted, np.uint8(ord('"')), data[starts])
-    return views(data, starts.ravel(), (ends - starts).ravel()), first.ravel()
+def values(fit: Fit) -> list[tuple[pl.Series, Bytes]]:
+    """Give for each wanted key the values of the objects, and the byte that each begins with, a quote for strings."""
+    one, quote = fit.template, np.uint8(ord('"'))
+    quoted = one.found.data[one.found.value[one.keys]] == quote
+    return [
+        (fit.piece(start, end), np.full(len(fit.rows), quote) if text else fit.data[fit.at(start)])
+        for start, end, text in zip(one.starts, one.ends, quoted.tolist(), strict=True)
+    ]
 
 
-def without(fit: Fit, data: Bytes, used: Flags) -> pl.Series:
+def without(fit: Fit, used: Flags) -> pl.Series:
     """Copy objects without the keys that are used; null where nothing stays.
 
     Args:
         fit: the objects.
-        data: their bytes.
-        used: objects x wanted keys.
+        used: wanted keys x objects.
     """
-    if (used == used[:1]).all():
-        return _left(fit, data, used[0])
+    if (used == used[:, :1]).all():
+        return _left(fit, used[:, 0])
     parts, rows = [], []
-    for mine in _ways(used):
-        parts.append(_left(Fit(fit.template, fit.rows[mine], fit.runs[mine]), data, used[mine[0]]))
+    for mine in _ways(used.T):
+        parts.append(_left(fit._replace(rows=fit.rows[mine], runs=fit.runs[:, mine]), used[:, mine[0]]))
         rows.append(mine)
     return pl.concat(parts).gather(np.argsort(np.concatenate(rows)))
 
@@ -341,9 +393,16 @@ def _ways(used: Flags) -> list[Ints]:
     return [np.sort(mine) for mine in np.split(order, changes)]
 
 
-def _left(fit: Fit, data: Bytes, used: Flags) -> pl.Series:
-    """Copy objects without the same keys of each."""
-    begins, stops = fit.template.left(used)
-    starts, ends = fit.at(begins), fit.at(stops)
-    counts = np.arange(0, starts.size + 1, len(begins))
-    return joined(data, starts.ravel(), ends.ravel(), counts)
+def _left(fit: Fit, used: Flags) -> pl.Series:
+    """Copy objects without the same keys of each: what is left of the fixed texts is the same in all of them."""
+    bounds = [*zip(*fit.template.left(used), strict=True)]
+    fixed = [fit.template.runs[begin.run][begin.offset : end.offset] for begin, end in bounds]
+    inside = [begin.run == end.run for begin, end in bounds]
+    if all(inside) and _NOTHING_LEFT.fullmatch(b"".join(fixed)):
+        return pl.Series("extra", [None], dtype=pl.String).new_from_index(0, len(fit.rows))
+    pieces = [
+        pl.lit(text.decode()) if same else pl.lit(fit.piece(begin, end))
+        for (begin, end), text, same in zip(bounds, fixed, inside, strict=True)
+    ]
+    told = pl.select(pl.concat_str(pieces)).to_series().alias("extra")
+    return told if len(told) == len(fit.rows) else told.new_from_index(0, len(fit.rows))

@@ -24,6 +24,9 @@ _QUOTE, _BACKSLASH, _COLON, _COMMA = 34, 92, 58, 44
 _DEEPEST = 8
 """Objects nested deeper than this keep their keys to themselves: such keys stay in `extra`."""
 
+PAD = 32
+"""Bytes behind the last object: so many may be looked at from any byte on."""
+
 _LONGEST = 128
 """Bytes of a key that is still looked at: longer ones mean nothing that we know."""
 
@@ -62,7 +65,7 @@ def tokens(data: Bytes, bounds: Ints) -> Tokens:
     """Find the keys of valid JSON objects that stand one after the other without anything between them.
 
     Args:
-        data: the objects, with 12 more bytes behind them.
+        data: the objects, with `PAD` more bytes behind them.
         bounds: where each object begins, and where the last one ends.
     """
     slashes = np.flatnonzero(data == _BACKSLASH)
@@ -250,31 +253,33 @@ def path_of(found: Tokens, key: int) -> str:
     return name if parent < 0 else f"{path_of(found, parent)}.{name}"
 
 
+_INLINE = 12
+"""Bytes that a view holds itself."""
+
+
 def views(data: Bytes, starts: Ints, lengths: Ints) -> pl.Series:
     """View pieces of valid UTF-8 as a String series without copying any of more than 12 bytes (Arrow's string views).
 
     Args:
-        data: fewer than 2 GiB, with 12 more bytes behind the last piece.
+        data: fewer than 2 GiB, with 16 more bytes behind the last piece.
         starts: where the pieces begin.
         lengths: their bytes.
 
     Example:
-        >>> text = b"a long piece of text and short" + bytes(12)
+        >>> text = b"a long piece of text and short" + bytes(16)
         >>> views(np.frombuffer(text, np.uint8), np.array([0, 25]), np.array([20, 5])).to_list()
         ['a long piece of text', 'short']
     """
     import pyarrow as pa
 
-    words = np.ndarray((len(data) - 7,), "<u8", buffer=data, strides=(1,))
-    low = words[starts] & _MASKS[np.minimum(lengths, 8)]
-    high = words[starts + 8 - 4] >> np.uint64(32) & _MASKS[np.clip(lengths - 8, 0, 4)]
-    held = np.empty((len(starts), 2), "<u8")
-    short = lengths <= 12
-    held[:, 0] = lengths.astype(np.uint64) | (low << np.uint64(32))
-    held[:, 1] = np.where(
-        short, (low >> np.uint64(32)) | (high << np.uint64(32)), starts.astype(np.uint64) << np.uint64(32)
-    )
-    array = pa.Array.from_buffers(pa.string_view(), len(starts), [None, pa.py_buffer(held), pa.py_buffer(data)])
+    held = np.ndarray((len(data) - 15,), "V16", buffer=data, strides=(1,))[starts].view("<u8").reshape(-1, 2)
+    low, high = held[:, 0], held[:, 1]
+    made = np.empty((len(starts), 2), "<u8")
+    made[:, 0] = lengths.astype(np.uint64) | (low & _MASKS[np.minimum(lengths, 4)]) << np.uint64(32)
+    made[:, 1] = (low >> np.uint64(32) | high << np.uint64(32)) & _MASKS[np.clip(lengths - 4, 0, 8)]
+    if lengths.max(initial=0) > _INLINE:
+        made[:, 1] = np.where(lengths > _INLINE, starts.astype(np.uint64) << np.uint64(32), made[:, 1])
+    array = pa.Array.from_buffers(pa.string_view(), len(starts), [None, pa.py_buffer(made), pa.py_buffer(data)])
     return pl.Series("value", array, dtype=pl.String)
 
 
@@ -289,7 +294,7 @@ def without(found: Tokens, keys: Ints) -> pl.Series:
     inner = found.bounds[1:-1]  # the outermost brackets stay, so that what is kept goes on from one object to the next
     at = np.searchsorted(starts, inner, "right")
     starts, ends = np.insert(starts, at, inner), np.insert(ends, at - 1, inner)
-    return joined(found.data, starts, ends, np.searchsorted(starts, found.bounds))
+    return _joined(found.data, starts, ends, np.searchsorted(starts, found.bounds))
 
 
 def kept(found: Tokens, keys: Ints) -> tuple[Ints, Ints]:
@@ -303,7 +308,7 @@ def kept(found: Tokens, keys: Ints) -> tuple[Ints, Ints]:
     return begins[some], stops[some]
 
 
-def joined(data: Bytes, starts: Ints, ends: Ints, bounds: Ints) -> pl.Series:
+def _joined(data: Bytes, starts: Ints, ends: Ints, bounds: Ints) -> pl.Series:
     """Join pieces of valid UTF-8 to objects, null where that gives an empty one.
 
     Args:

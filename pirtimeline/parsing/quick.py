@@ -1,39 +1,34 @@
-"""Read times fast where all texts of a block are written alike, which is how programs write them.
+"""Read times fast where the texts of a block are written alike, which is how programs write them.
 
-The first text says at which bytes the parts stand; the others are read by fixed slices (some 15 million texts a
-second). What does not fit is left to `parsing.assemble`, which agrees with this module on every text that both read.
+The first text says at which bytes hour, minute, second and fraction stand. Texts in a row that differ in these digits
+alone are a run, most often a day's: its first and last are read by `parsing.assemble`, the others by what their digits
+add to the first. What does not fit is left to `parsing.assemble` too.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from pirtimeline.parsing import assemble
 from pirtimeline.parsing.layouts import Layout
+from pirtimeline.parsing.lines import Bytes, Offsets, bytes_of
 from pirtimeline.schema import LOCAL
 
-_DIRECTIVES = {
-    "year": "%Y",
-    "year2": "%y",
-    "month": "%m",
-    "month_name": "%b",
-    "day": "%e",
-    "hour": "%H",
-    "minute": "%M",
-    "second": "%S",
-}
+_MICROS = {"hour": 3_600_000_000, "minute": 60_000_000, "second": 1_000_000, "fraction": 1_000_000}
+_BELOW = {"hour": 24, "minute": 60, "second": 60}
+"""A leap second is left to `assemble`, and so are the hours of a clock of twelve, which do not simply add up."""
+
 _WORTH_IT = 64
-_ENGLISH = frozenset(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"])
-_NUMBERS = ("first", "second_number", "third")
-_SLICED = frozenset(["fraction", "zone", "weekday", "half", "numbers"])
-_MOST_DATES = 4000
+_IN_A_RUN = 8
+"""Texts that a run must have on average: runs cost a reading by `assemble` each."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """Where a part stands in the first text, in characters."""
+class _Cut(NamedTuple):
+    """Where a part of the time of day stands in the first text."""
 
     role: str
     start: int
@@ -50,90 +45,94 @@ def read(texts: pl.Series, layout: Layout, *, order: str | None = None) -> pl.Da
         (datetime.datetime(2024, 1, 2, 3, 4, 5, 678000), 1000)
     """
     first = str(texts[0])
-    if len(texts) < _WORTH_IT:
+    if len(texts) < _WORTH_IT or not first.isascii() or "minute" not in layout.roles:
         return None
-    model = assemble.read(texts.head(1), layout, order=order)
     cuts = _cuts(first, layout)
-    if cuts is None or model["_local"].null_count():
+    rows, held = _of_size(texts, len(first))
+    micros, fits = _of_day(held, cuts)
+    if not fits.all():
+        rows, held, micros = rows[fits], held[fits], micros[fits]
+    run = _runs(held, cuts)
+    if not len(run) or (run[-1] + 1) * _IN_A_RUN > len(run):
         return None
-    dates = _dates(texts, cuts, layout, order)
-    if dates is not None and dates.height > _MOST_DATES:
-        return None
-    frame = _sliced(texts, first, cuts, model, dates)
-    return frame if frame["_local"][0] == model["_local"][0] else None
+    found = _read_runs(texts.gather(rows), run, micros, layout, order)
+    return found if found is None or len(rows) == len(texts) else _placed(found, rows, len(texts))
 
 
-def _cuts(first: str, layout: Layout) -> list[_Cut] | None:
-    """Find the parts in the first text, one after the other; none where a part has no chrono directive."""
+def _cuts(first: str, layout: Layout) -> list[_Cut]:
+    """Find the parts of the time of day in the first text, one after the other."""
     groups = pl.select(pl.lit(first).str.extract_groups(layout.capture)).to_series().struct.unnest().row(0)
+    told = [(role, value) for role, value in zip(layout.roles, groups, strict=True) if value is not None]
+    twelve = any(role == "half" for role, _ in told)
     cuts, at = [], 0
-    for role, value in zip(layout.roles, groups, strict=True):
-        if value is None:
-            continue
+    for role, value in told:
         start = first.find(value, at)
         at = start + len(value)
-        cuts.append(_Cut(role, start, at))
-        if role not in (*_SLICED, *_DIRECTIVES, *_NUMBERS) or (role == "month_name" and value not in _ENGLISH):
-            return None
-    dates = [cut for cut in cuts if cut.role in _NUMBERS]
-    whole = [_Cut("numbers", dates[0].start, dates[-1].stop)] if dates else []
-    return [*whole, *(cut for cut in cuts if cut not in dates)]
+        if role in _MICROS and not (twelve and role == "hour"):
+            cuts.append(_Cut(role, start, at))
+    return cuts
 
 
-def _dates(texts: pl.Series, cuts: list[_Cut], layout: Layout, order: str | None) -> pl.DataFrame | None:
-    """Read the few different dates of bare numbers, each once."""
-    if cuts[0].role != "numbers":
+def _of_size(texts: pl.Series, size: int) -> tuple[Offsets, Bytes]:
+    """Give the bytes of the texts that have so many, a row a text, and which they are."""
+    data, bounds = bytes_of(texts)
+    rows = np.flatnonzero(np.diff(bounds) == size)
+    if len(rows) == len(texts):
+        return rows, data.reshape(-1, size)
+    pieces = np.ndarray((max(len(data) - size + 1, 0),), f"V{size}", buffer=data, strides=(1,))
+    return rows, pieces[bounds[rows]].view(np.uint8).reshape(-1, size)
+
+
+def _of_day(held: Bytes, cuts: list[_Cut]) -> tuple[Offsets, npt.NDArray[np.bool_]]:
+    """Count what the digits of texts say in microseconds, and tell of which texts they are that."""
+    micros, fits = np.zeros(len(held), np.int64), np.ones(len(held), np.bool_)
+    for role, start, stop in cuts:
+        unit = _MICROS[role] * 10 ** (0 if role == "fraction" else stop - start)
+        value = np.zeros(len(held), np.int64)
+        for at in range(start, stop):
+            digit = held[:, at] - np.uint8(ord("0"))
+            fits &= digit < 10
+            unit //= 10
+            value += digit * np.int64(unit)
+        fits &= value < _BELOW.get(role, 1) * _MICROS[role]
+        micros += value
+    return micros, fits
+
+
+def _runs(held: Bytes, cuts: list[_Cut]) -> Offsets:
+    """Number the runs of texts that are equal but for the time of day."""
+    size = held.shape[1]
+    kept = np.zeros((len(held), -(-size // 8) * 8), np.uint8)
+    kept[:, :size] = held
+    for _, start, stop in cuts:
+        kept[:, start:stop] = 0
+    words = kept.view(np.uint64)
+    begins = np.zeros(len(held), np.int64)
+    for word in words.T:
+        begins[1:] |= word[1:] != word[:-1]
+    return np.cumsum(begins)
+
+
+def _read_runs(
+    texts: pl.Series, run: Offsets, micros: Offsets, layout: Layout, order: str | None
+) -> pl.DataFrame | None:
+    """Read the first and last text of each run, and the others by what they add; None where the last does not fit."""
+    first = np.flatnonzero(np.diff(run, prepend=-1))
+    last = np.append(first[1:], len(run)) - 1
+    both = assemble.read(texts.gather(np.concatenate([first, last])), layout, order=order)
+    told, ends = both.head(len(first)), both.tail(len(first))
+    if not _later(told, pl.Series(micros[last] - micros[first])).equals(ends):
         return None
-    told = texts.str.slice(cuts[0].start, cuts[0].stop - cuts[0].start).unique().drop_nulls().sort()
-    return assemble.numbers(told, layout, order) if len(told) <= _MOST_DATES else told.to_frame()
+    one = len(first) == 1
+    rows = pl.DataFrame([column.new_from_index(0, len(run)) for column in told]) if one else told[run]
+    return _later(rows, pl.Series(micros - micros[first][run]))
 
 
-def _sliced(
-    texts: pl.Series, first: str, cuts: list[_Cut], model: pl.DataFrame, dates: pl.DataFrame | None
-) -> pl.DataFrame:
-    text = pl.col("text")
-    fits = (text.str.len_bytes() if first.isascii() else text.str.len_chars()) == len(first)
-    local = _head(text, first, cuts, str(model["_lacks"][0]))
-    ambiguous = pl.lit(model["_ambiguous"][0], pl.Boolean)
-    for cut in cuts:
-        part = text.str.slice(cut.start, cut.stop - cut.start)
-        if cut.role == "zone":
-            fits &= part == first[cut.start : cut.stop]
-        elif cut.role == "fraction":
-            fits &= text.str.slice(cut.start - 1, 1) == first[cut.start - 1]
-            local += pl.duration(microseconds=_micros(part, cut.stop - cut.start))
-        elif cut.role == "half":
-            local += pl.duration(hours=assemble.half(part) * 12 - 12 * (local.dt.hour() == 12).cast(pl.Int64))
-        elif cut.role == "numbers" and dates is not None:
-            local += pl.duration(days=part.replace_strict(dates["text"], dates["day"], default=None))
-            ambiguous = part.replace_strict(dates["text"], dates["several"], default=None)
-    said = {name: pl.lit(model[name][0], dtype) for name, dtype in assemble.FIELDS.items()}
-    known = {"_local": pl.when(fits).then(local).cast(LOCAL), "_ambiguous": ambiguous}
-    frame = texts.rename("text").to_frame().lazy().select(**{**said, **known}).collect()
-    return frame.with_columns(pl.when(pl.col("_local").is_not_null()).then(pl.all()))
+def _later(told: pl.DataFrame, micros: pl.Series) -> pl.DataFrame:
+    return told.with_columns((pl.col("_local").cast(pl.Int64) + micros).cast(LOCAL).alias("_local"))
 
 
-def _micros(digits: pl.Expr, width: int) -> pl.Expr:
-    unit = {1: 100_000, 2: 10_000, 3: 1000, 4: 100, 5: 10}.get(width, 1)
-    return digits.str.slice(0, min(6, width)).cast(pl.Int32, strict=False).cast(pl.Int64) * unit
-
-
-def _head(text: pl.Expr, first: str, cuts: list[_Cut], lacks: str) -> pl.Expr:
-    """Read date and time to the second with one fixed format over what is not sliced otherwise."""
-    leads = {"year": (f"{assemble.LEAP_YEAR} ", "%Y "), "date": ("1970-01-01 ", "%Y-%m-%d ")}
-    lead, format_ = leads["date"] if cuts[0].role == "numbers" else leads.get(lacks, ("", ""))
-    pieces, at, start = [pl.lit(lead)] if lead else [], 0, 0
-    for cut in cuts:
-        format_ += first[at : cut.start].replace("%", "%%")
-        if cut.role in _SLICED:
-            if cut.start > start:
-                pieces.append(text.str.slice(start, cut.start - start))
-            start = cut.stop
-        else:
-            format_ += _DIRECTIVES[cut.role]
-        at = cut.stop
-    format_ += first[at:].replace("%", "%%")
-    if start < len(first):
-        pieces.append(text.str.slice(start, len(first) - start))
-    whole = pieces[0] if len(pieces) == 1 else pl.concat_str(pieces)
-    return whole.str.to_datetime(format_, time_unit="us", strict=False)
+def _placed(found: pl.DataFrame, rows: Offsets, height: int) -> pl.DataFrame:
+    """Lay rows that were read among those that were not, which are null."""
+    place = pl.Series([None], dtype=pl.UInt32).new_from_index(0, height)
+    return found.select(pl.all().gather(place.scatter(rows, np.arange(len(rows), dtype=np.uint32))))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from pirtimeline.parsing import levels, times
+from pirtimeline.parsing import json_lines, levels, times
 from pirtimeline.parsing.plugin import Format
 from pirtimeline.parsing.structures import LOOKS, READERS
 from pirtimeline.schema import SEVERITY
@@ -18,6 +20,20 @@ def opens(text: pl.Expr, one: Format) -> pl.Expr:
     regexes = [one.starts] if one.starts else [pattern.regex for pattern in one.patterns]
     said = [pl.any_horizontal([text.str.contains(regex) for regex in regexes])] if regexes else []
     return pl.all_horizontal([*looks, *said])
+
+
+def opening(texts: pl.Series, one: Format) -> npt.NDArray[np.bool_]:
+    r"""Tell which lines open an event of a format; most objects are known by their first two bytes.
+
+    Example:
+        >>> opening(pl.Series(['{"a": 1}', "{", "x"]), Format(name="generic_json", title="", kind="json")).tolist()
+        [True, True, False]
+    """
+    plain = one.kind == "json" and one.starts in ("", json_lines.STARTS) and not one.patterns
+    found = texts.str.starts_with(json_lines.PLAIN).to_numpy().copy() if plain else np.zeros(len(texts), np.bool_)
+    others = texts.filter(pl.Series(~found)) if plain else texts
+    found[~found] = others.to_frame("text").select(opens(pl.col("text"), one)).to_series().to_numpy()
+    return found
 
 
 def read(texts: pl.Series, one: Format) -> pl.DataFrame:

@@ -59,7 +59,7 @@ class _Kind(NamedTuple):
 _KINDS: Mapping[str, _Kind] = {
     "cef": _Kind(0.02, r"^\s*(?:<\d{1,3}>)?(?:CEF:\s?)?[01](?:\.\d)?\|", CONTINUES),
     "leef": _Kind(0.02, r"^\s*(?:<\d{1,3}>)?(?:LEEF:\s?\d|[12]\.\d\|)", CONTINUES),
-    "json": _Kind(0.02, r'^[\x{FEFF}\x1e]*(?:@cee:\s*)?\{\s*(?:"|\}|$)', json_lines.CONTINUES),
+    "json": _Kind(0.02, json_lines.STARTS, json_lines.CONTINUES),
     "logfmt": _Kind(0.3, rf"^\s*(?:<\d{{1,3}}>)?{logfmt.KEY}=", CONTINUES),
 }
 

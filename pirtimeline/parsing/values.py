@@ -189,7 +189,14 @@ def _severity(hint: str) -> Reading:
     if hint == LIKELY:
         return _all("severity_text", pl.when((FORM == TEXT) & severity(VALUE).is_not_null()).then(VALUE))
     graded = VALUE.str.to_lowercase().replace_strict(dict(_GRADES), default=None, return_dtype=pl.String)
-    return Reading({"severity_text": _text(), "_severity": pl.coalesce(ours, graded)}, pl.lit(True))
+    word = {"severity_text": VALUE, "_severity": pl.lit(None, pl.String)}
+    columns = {"severity_text": _text(), "_severity": pl.coalesce(ours, graded)}
+    return Reading(columns, pl.lit(True), (FORM == TEXT) & VALUE.is_in(_WORDS_IN_USE), word)
+
+
+_LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "WARNING", "ERROR", "FATAL")
+_WORDS_IN_USE = (*_LEVELS, *(word.lower() for word in _LEVELS))
+"""The words for levels that are read without a look at their digits and grades."""
 
 
 _TRACE = (
@@ -215,7 +222,9 @@ def _one_line(column: str) -> Callable[[str], Reading]:
 
 def _message(_: str) -> Reading:
     """Take text; a number is none, and the line end that a shipper kept says nothing."""
-    return _all("message", pl.when((FORM == TEXT) & (VALUE != "")).then(VALUE.str.strip_chars_end("\r\n")))
+    said, ends = (FORM == TEXT) & (VALUE != ""), VALUE.str.ends_with("\n") | VALUE.str.ends_with("\r")
+    told = {"message": pl.when(said).then(VALUE.str.strip_chars_end("\r\n"))}
+    return Reading(told, pl.lit(True), said & ~ends, {"message": VALUE})
 
 
 _ADDRESS = (
