@@ -37,9 +37,8 @@ def falls(rows: pl.DataFrame) -> dict[str, dict[str, Any]]:
         >>> falls(table)["a"]["steps_back"]
         [{'event_id': 'a:2', 'from': '2024-01-01T10:09:00.000000Z', 'to': '2024-01-01T10:02:00.000000Z'}]
     """
-    dated = rows.filter(
-        pl.col("timestamp").is_not_null() & pl.col("continues").is_null() & (pl.col("parser") != STRUCTURE)
-    ).select("source_id", "byte_offset", "timestamp")
+    event = pl.col("timestamp").is_not_null() & pl.col("continues").is_null() & (pl.col("parser") != STRUCTURE)
+    dated = rows.select("source_id", "byte_offset", "timestamp", event=event).filter("event").drop("event")
     at = dated["timestamp"].dt.epoch("us")
     places = (at.diff() < -FALL_S * 1_000_000).arg_true()
     if not len(places):

@@ -18,6 +18,8 @@ from pirtimeline.parsing.told import to_json as turns_json
 from pirtimeline.parsing.turns import Turns
 from pirtimeline.schema import STRUCTURE, UNRECOGNISED
 
+_KIND = ("source_id", "parser", "time_basis", "piece")
+
 
 def digest(value: object) -> str:
     """Give twelve hex digits that stand for a JSON value.
@@ -54,23 +56,34 @@ def tallies(rows: pl.DataFrame) -> dict[str, dict[str, Any]]:
         Source id -> `parsers`, `events`, `rejects`, `rejected_bytes`, `first_timestamp`, `last_timestamp`, `lines`,
         `time_bases` (of the dated events), `falls` and `steps_back` (see `backsteps`).
     """
-    piece = pl.col("continues").is_not_null().alias("piece")
-    kinds = rows.group_by("source_id", "parser", "time_basis", piece).agg(
-        count=pl.len().cast(pl.Int64),
-        bytes=pl.col("byte_length").cast(pl.Int64).sum(),
-        lines=pl.col("line_count").cast(pl.Int64).sum(),
-        first=pl.col("timestamp").min(),
-        last=pl.col("timestamp").max(),
-    )
-    ordered = kinds.with_columns(pl.col("time_basis").cast(pl.String)).sort(
-        "source_id", "parser", "time_basis", "piece"
-    )
+    ordered = _kinds(rows).with_columns(pl.col("time_basis").cast(pl.String)).sort(_KIND)
     fallen = backsteps.falls(rows)
     none = {"falls": 0, "steps_back": []}
     return {
         str(key): {**_tally([*mine]), **fallen.get(str(key), none)}
         for key, mine in groupby(ordered.iter_rows(), key=itemgetter(0))
     }
+
+
+def _kinds(rows: pl.DataFrame) -> pl.DataFrame:
+    """Count rows by kind: first the runs of rows that are alike, which are few, so that fewer texts are hashed."""
+    kept = rows.select(
+        "source_id",
+        "parser",
+        "time_basis",
+        "timestamp",
+        piece=pl.col("continues").is_not_null(),
+        bytes=pl.col("byte_length").cast(pl.Int64),
+        lines=pl.col("line_count").cast(pl.Int64),
+    )
+    sums = pl.col("bytes", "lines").sum()
+    bounds = pl.col("timestamp").min().alias("first"), pl.col("timestamp").max().alias("last")
+    runs = kept.group_by(pl.struct(_KIND).rle_id().alias("run")).agg(
+        pl.col(_KIND).first(), pl.len().cast(pl.Int64).alias("count"), sums, *bounds
+    )
+    return runs.group_by(_KIND).agg(
+        pl.col("count", "bytes", "lines").sum(), pl.col("first").min(), pl.col("last").max()
+    )
 
 
 def _tally(kinds: Sequence[tuple[Any, ...]]) -> dict[str, Any]:

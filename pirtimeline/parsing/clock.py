@@ -288,6 +288,8 @@ def _timed(rows: pl.DataFrame, rule: TimeRule, known: Known) -> pl.DataFrame:
         _rank=pl.max_horizontal(ranks).cast(pl.UInt8),
         _remark=pl.when(late).then(pl.lit(FUTURE)).otherwise("remark"),
     )
+    if found.height == rows.height:
+        return rows.hstack(found.drop("_row"))
     joined = rows.with_row_index("_row").join(found, on="_row", how="left", maintain_order="left").drop("_row")
     missing = pl.col("_wall").is_null()
     return joined.with_columns(
@@ -312,20 +314,30 @@ def _failing() -> pl.Expr:
 def _finished(rows: pl.DataFrame, known: Known) -> pl.DataFrame:
     """Name the columns of the event table, and bound what is undated by its dated neighbours."""
     structure = pl.col("parser") == STRUCTURE if "parser" in rows.columns else pl.lit(False)
-    open_rows = pl.col("timestamp").is_null() & ~structure
-    before = pl.col("timestamp").forward_fill().fill_null(_utc(known.before))
-    after = pl.col("timestamp").backward_fill().fill_null(_utc(known.after))
-    swapped = before > after
     notes = [pl.col("_note")] if "_note" in rows.columns else []
-    remark = pl.when(~structure).then("_remark")
+    remarks = [pl.when(~structure).then("_remark")] if rows["_remark"].null_count() < rows.height else []
+    note = pl.concat_str([*notes, *remarks], separator="; ", ignore_nulls=True).replace("", None)
+    bounds = dict.fromkeys(("not_before", "not_after"), pl.lit(None, UTC))
+    if rows["timestamp"].has_nulls():
+        bounds = _bounds(pl.col("timestamp").is_null() & ~structure, known)
     return rows.with_columns(
         local_timestamp=pl.col("_wall"),
         resolution_us=pl.when(pl.col("timestamp").is_not_null()).then("_resolution_us"),
         time_basis=pl.col("_rank").replace_strict(dict(enumerate(TIME_BASES)), return_dtype=TIME_BASIS),
-        not_before=pl.when(open_rows).then(pl.when(swapped).then(after).otherwise(before)),
-        not_after=pl.when(open_rows).then(pl.when(swapped).then(before).otherwise(after)),
-        _note=pl.concat_str([*notes, remark], separator="; ", ignore_nulls=True).replace("", None),
+        **bounds,
+        _note=note if notes or remarks else pl.lit(None, pl.String),
     ).drop(*FIELDS, "_wall", "_inferred", "_rank", "_remark")
+
+
+def _bounds(undated: pl.Expr, known: Known) -> dict[str, pl.Expr]:
+    """Bound what is undated by the dated rows beside it, whichever of them is the earlier."""
+    before = pl.col("timestamp").forward_fill().fill_null(_utc(known.before))
+    after = pl.col("timestamp").backward_fill().fill_null(_utc(known.after))
+    swapped = before > after
+    return {
+        "not_before": pl.when(undated).then(pl.when(swapped).then(after).otherwise(before)),
+        "not_after": pl.when(undated).then(pl.when(swapped).then(before).otherwise(after)),
+    }
 
 
 def _utc(micros: int | None) -> pl.Expr:
