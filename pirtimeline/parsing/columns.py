@@ -19,7 +19,7 @@ from pirtimeline.parsing.framing import Framed, framed_texts
 from pirtimeline.parsing.lines import Offsets
 from pirtimeline.parsing.plugin import Format, Pattern
 from pirtimeline.parsing.structured import in_utc
-from pirtimeline.schema import EVENT_COLUMNS, SEVERITY
+from pirtimeline.schema import EVENT_COLUMNS
 
 OWN_TYPES: Mapping[str, pl.DataType] = {
     "string": pl.String(),
@@ -153,7 +153,7 @@ def _typed(table: pl.DataFrame, one: Format) -> pl.DataFrame:
     table = table.select(*[name for name in table.columns if name.startswith("_")], *casts)
     table = _split_url(table)
     if "severity_text" in table.columns:
-        table = table.with_columns(_severity(one))
+        table = table.with_columns(levels.severities(table["severity_text"], one.severity).alias("severity"))
     return table
 
 
@@ -166,7 +166,8 @@ def _column(group: str, one: Format) -> pl.Expr:
     if dtype == pl.String:
         return (text if name == "message" else pl.when((text != "-") & (text != "")).then(text)).alias(name)
     if name.endswith("_bytes"):
-        return _size(text, unit).cast(dtype, strict=False).alias(name)
+        sizes = text.map_batches(lambda texts: _sizes(texts, unit), return_dtype=pl.Int64, is_elementwise=True)
+        return sizes.cast(dtype, strict=False).alias(name)
     if unit:
         number = text.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
         return (number * UNITS[unit]).round(6).cast(dtype, strict=False).alias(name)
@@ -175,6 +176,17 @@ def _column(group: str, one: Format) -> pl.Expr:
     if dtype == pl.Float64:
         return text.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False).alias(name)
     return text.cast(dtype, strict=False).alias(name)
+
+
+def _sizes(texts: pl.Series, unit: str) -> pl.Series:
+    """Read sizes in bytes; most are plain numbers."""
+    plain = texts.cast(pl.Int64, strict=False)
+    found = plain * int(UNITS.get(unit, 1))
+    others = ((plain.is_null() & texts.is_not_null()) | (plain < 0)).arg_true()
+    if others.is_empty():
+        return found
+    read = texts.gather(others).to_frame("text").select(_size(pl.col("text"), unit).cast(pl.Int64, strict=False))
+    return found.scatter(others, read.to_series())
 
 
 def _size(text: pl.Expr, unit: str) -> pl.Expr:
@@ -200,15 +212,6 @@ def _split_url(table: pl.DataFrame) -> pl.DataFrame:
     return table.with_columns(
         halves.struct.field("field_0").alias("url_path"), halves.struct.field("field_1").alias("url_query")
     )
-
-
-def _severity(one: Format) -> pl.Expr:
-    text = pl.col("severity_text")
-    ours = levels.severity(text)
-    if one.severity:
-        own = {word.lower(): level for word, level in one.severity.items()}
-        ours = pl.coalesce(text.str.to_lowercase().replace_strict(own, default=None, return_dtype=SEVERITY), ours)
-    return ours.alias("severity")
 
 
 def column_and_unit(group: str) -> tuple[str, str]:

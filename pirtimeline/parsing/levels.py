@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import polars as pl
 
+from pirtimeline.parsing.distinct import by_distinct
 from pirtimeline.schema import SEVERITY
 
 _WORDS: Mapping[str, str] = {
@@ -126,6 +127,29 @@ def severity(text: pl.Expr) -> pl.Expr:
     return word.replace_strict(dict(LEVEL_WORDS), default=None, return_dtype=SEVERITY)
 
 
+def mapped(text: pl.Expr, own: Mapping[str, str]) -> pl.Expr:
+    """Map the words of a format to severities as it declares them, whatever their case; null where it does not.
+
+    Example:
+        >>> pl.select(mapped(pl.lit("Gone"), {"gone": "FATAL"})).item()
+        'FATAL'
+    """
+    known = {word.lower(): level for word, level in own.items()}
+    return text.str.to_lowercase().replace_strict(known, default=None, return_dtype=SEVERITY)
+
+
+def severities(words: pl.Series, own: Mapping[str, str]) -> pl.Series:
+    """Map a column of words, of which there are few, by what a format declares of its own, else as `severity` does.
+
+    Example:
+        >>> severities(pl.Series(["warn", "gone", "x"]), {"gone": "FATAL"}).to_list()
+        ['WARN', 'FATAL', None]
+    """
+    word = pl.col("word")
+    ours = pl.coalesce(mapped(word, own), severity(word)) if own else severity(word)
+    return by_distinct(words, lambda texts: texts.to_frame("word").select(ours).to_series())
+
+
 def syslog_severity(number: pl.Expr) -> pl.Expr:
     """Map syslog's 0 (emergency) to 7 (debug) to our severities; null outside (RFC 5424, table 2).
 
@@ -207,6 +231,6 @@ def with_found(table: pl.DataFrame) -> pl.DataFrame:
     if not len(missing):
         return table
     words = found_levels(table["message"].gather(missing))
-    found = words.to_frame("word").select(severity(pl.col("word"))).to_series()
+    found = severities(words, {})
     text = table["severity_text"].scatter(missing, words)
     return table.with_columns(text, table["severity"].scatter(missing, found))

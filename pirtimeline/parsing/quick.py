@@ -55,8 +55,10 @@ def read(texts: pl.Series, layout: Layout, *, order: str | None = None) -> pl.Da
     run = _runs(held, cuts)
     if not len(run) or (run[-1] + 1) * _IN_A_RUN > len(run):
         return None
+    if len(rows) == len(texts):
+        return _read_runs(texts, run, micros, layout, order)
     found = _read_runs(texts.gather(rows), run, micros, layout, order)
-    return found if found is None or len(rows) == len(texts) else _placed(found, rows, len(texts))
+    return found if found is None else _placed(found, rows, len(texts))
 
 
 def _cuts(first: str, layout: Layout) -> list[_Cut]:
@@ -102,14 +104,14 @@ def _of_day(held: Bytes, cuts: list[_Cut]) -> tuple[Offsets, npt.NDArray[np.bool
 def _runs(held: Bytes, cuts: list[_Cut]) -> Offsets:
     """Number the runs of texts that are equal but for the time of day."""
     size = held.shape[1]
-    kept = np.zeros((len(held), -(-size // 8) * 8), np.uint8)
-    kept[:, :size] = held
+    padded = np.zeros((len(held), -(-size // 8) * 8), np.uint8)
+    padded[:, :size] = held
+    mask = np.full(padded.shape[1], 255, np.uint8)
     for _, start, stop in cuts:
-        kept[:, start:stop] = 0
-    words = kept.view(np.uint64)
-    begins = np.zeros(len(held), np.int64)
-    for word in words.T:
-        begins[1:] |= word[1:] != word[:-1]
+        mask[start:stop] = 0
+    begins = np.zeros(len(held), np.bool_)
+    for word, kept in zip(padded.view(np.uint64).T, mask.view(np.uint64), strict=True):
+        begins[1:] |= (word[1:] ^ word[:-1]) & kept != 0
     return np.cumsum(begins)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -48,7 +46,7 @@ def read(texts: pl.Series, one: Format) -> pl.DataFrame:
         is not of the kind.
     """
     table = READERS[one.kind](texts, one)
-    table = table.with_columns(severity=_severity(one, table.columns))
+    table = table.with_columns(_severities(table, one).alias("severity"))
     if one.generic and "message" in table.columns:
         table = levels.with_found(table)
     if "timestamp_text" not in table.columns:
@@ -58,13 +56,15 @@ def read(texts: pl.Series, one: Format) -> pl.DataFrame:
     return in_utc(dated) if one.zone or w3c else dated
 
 
-def _severity(one: Format, there: Sequence[str]) -> pl.Expr:
-    """Say how grave an event is: by the format's own words, ours, or the number that stood for it."""
-    text = pl.col("severity_text") if "severity_text" in there else pl.lit(None, pl.String)
-    own = {word.lower(): level for word, level in one.severity.items()}
-    mapped = [text.str.to_lowercase().replace_strict(own, default=None, return_dtype=SEVERITY)] if own else []
-    numbers = [pl.col("_severity").cast(SEVERITY, strict=False)] if "_severity" in there else []
-    return pl.coalesce(*mapped, *numbers, levels.severity(text))
+def _severities(table: pl.DataFrame, one: Format) -> pl.Series:
+    """Say how grave events are: by the format's own words, the number that stood for a word, or our words."""
+    none = pl.Series([None], dtype=pl.String).new_from_index(0, table.height)
+    words = table["severity_text"] if "severity_text" in table.columns else none
+    told = levels.severities(words, one.severity)
+    if "_severity" not in table.columns or table["_severity"].null_count() == table.height:
+        return told
+    numbers = table["_severity"].cast(SEVERITY, strict=False)
+    return pl.select(pl.coalesce(levels.mapped(pl.lit(words), one.severity), numbers, told)).to_series()
 
 
 def timed(table: pl.DataFrame) -> pl.DataFrame:
