@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 
 import numpy as np
@@ -55,21 +58,31 @@ def sample_lines(sampled: Iterable[Sampled]) -> Iterator[pl.DataFrame]:
 
 
 def _reduced(sampled: Sequence[Sampled]) -> pl.DataFrame:
-    tables: list[pl.DataFrame] = []
-    for together, group in groupby(sampled, key=_plain):
-        if together:
-            tables.append(_lines_of_many([*group]))
-        else:
-            tables += [_lines(one, number) for one in group for number in range(len(one.pieces))]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        tables = [*pool.map(_with_kinds, _splits(sampled))]
     if not tables:
         return pl.DataFrame(schema=_SCHEMA)
     table = pl.concat(tables)
-    kind = pl.col("text").str.slice(0, 48).str.replace_all(r"\d+", "0").str.replace_all(r"[^\W\d_]+", "a")
     head = (pl.col("piece") == 0) & (pl.col("line") < HEAD_LINES)
-    first = pl.struct("source_id", kind).is_first_distinct()
+    first = pl.struct("source_id", "_kind").is_first_distinct()
     marked = table.with_columns(_head=head, _first=first & ~head)
     nth = pl.col("_first").cast(pl.UInt32).cum_sum().over("source_id")
     return marked.filter(pl.col("_head") | (pl.col("_first") & (nth <= KIND_LINES))).select(list(_SCHEMA))
+
+
+def _splits(sampled: Sequence[Sampled]) -> Iterator[Callable[[], pl.DataFrame]]:
+    """Give what splits the samples to lines: many small sources at once, else piece by piece."""
+    for together, group in groupby(sampled, key=_plain):
+        if together:
+            yield partial(_lines_of_many, [*group])
+        else:
+            yield from (partial(_lines, one, number) for one in group for number in range(len(one.pieces)))
+
+
+def _with_kinds(split: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+    """Split samples to lines, and tell of which kind each is: what its beginning is but for numbers and words."""
+    kind = pl.col("text").str.slice(0, 48).str.replace_all(r"\d+", "0").str.replace_all(r"[^\W\d_]+", "a")
+    return split().with_columns(_kind=kind)
 
 
 def _plain(one: Sampled) -> bool:
