@@ -234,12 +234,13 @@ def _nights(dated: pl.DataFrame) -> tuple[Steps, Ends]:
     steps: Steps = {}
     ends: Ends = {}
     for kind in ("", "year"):
-        run = dated.filter(pl.col("_offset_s").is_null() & pl.col("_lacks").fill_null("").eq(kind)).select(
-            "at", "byte_offset"
-        )
+        mine = pl.col("_offset_s").is_null() & pl.col("_lacks").fill_null("").eq(kind)
+        run = dated.select("at", "byte_offset", mine=mine).filter("mine")
         if run.is_empty():
             continue
         ends[kind] = (run["at"][0], run["byte_offset"][0], run["at"][-1])
+        if not (run["at"].diff() < -_SLACK).any():
+            continue
         fall = pl.col("at").shift(1) - pl.col("at")
         night = (pl.col("at") // HOUR % 24).is_in(_FOLDED_HOURS)
         found = run.filter((fall > _SLACK) & (fall < 3 * HOUR) & night).group_by(bucket=pl.col("at") // BUCKET)
