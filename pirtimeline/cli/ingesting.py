@@ -63,6 +63,9 @@ def ingest(evidence: tuple[str, ...], case: Location, **options: Any) -> int:
 
 
 def _run(options: dict[str, Any]) -> dict[str, Any]:
+    from pirtimeline.parquet import give_memory_back
+
+    give_memory_back()
     return {"workers": options["workers"], "limits": _limits(options), "scheduler": options["scheduler"]}
 
 
