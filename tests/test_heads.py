@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from pirtimeline.parsing import heads
 from pirtimeline.parsing.heads import groups_of
 from pirtimeline.parsing.plugin import Format
 from pirtimeline.parsing.registry import installed
@@ -25,3 +28,40 @@ def test_a_shortened_regex_finds_the_lines_and_groups_that_the_whole_one_does(on
         matched, groups = groups_of(TEXTS, pattern.regex)
         assert matched.tolist() == opens.to_list()
         assert groups.select(whole.columns).equals(whole.filter(opens))
+
+
+STRICT = r"(?P<message>(?:[^\s|:>\x{2013}\x{2014}-].*)?)$"
+STAMP = r"(?P<timestamp_text>[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?)"
+HEADERS = (
+    rf"^{STAMP} +(?P<severity_text>(?i:INFO|WARN)) +\[ *(?P<thread_name>[^\[\] ]+(?: [^\[\] ]+)*) *\] *{STRICT}",
+    rf"^{STAMP} (?P<severity_text>[A-Z]+) \[(?P<thread_name>[^\[\]]+)\] (?P<message>.*)$",
+    rf"^\[{STAMP}\] (?P<severity_text>[A-Za-z]+): {STRICT}",
+)
+WRITTEN = st.tuples(
+    st.sampled_from(
+        ["2024-03-04 05:06:07", "2024-03-04 05:06:08.123", "2024-3-04 05:06:07", "[2024-03-04 05:06:07]", ""]
+    ),
+    st.sampled_from([" INFO [main] ", " WARN [main] ", " info [a b] ", "  INFO [main]  ", " WARN: ", " INFO [x]", " "]),
+    st.sampled_from(["up", "", "- up", " up", "é", "[x] y z", "a  b ", "\tx", "1 > 2", "\u2003x"]),
+).map("".join)
+
+
+@pytest.mark.parametrize("regex", HEADERS)
+@given(lines=st.lists(WRITTEN, min_size=1, max_size=9))
+@settings(max_examples=8, deadline=None)
+def test_headers_that_repeat_are_read_as_each_by_itself(regex: str, lines: list[str]) -> None:
+    head = "[2024-03-04 05:06:07] WARN: " if regex.startswith(r"^\[") else "2024-03-04 05:06:07 INFO [main] "
+    usual = [head + word for word in ("up", "down", "x y")] * 800
+    texts = pl.Series([*usual, *lines, *usual])
+    assert heads._by_headers(texts, regex) is not None
+    matched, groups = heads.groups_of(texts, regex, onepass=True)
+    each, said = heads._groups_of(texts, regex, 1)
+    assert matched.tolist() == each.tolist()
+    assert groups.equals(said)
+
+
+def test_headers_of_which_most_differ_are_read_as_they_stand() -> None:
+    names = [str(n) for n in range(6000)]
+    texts = pl.Series([f"2024-03-04 05:06:07 INFO [{name}] up" for name in names])
+    assert heads._by_headers(texts, HEADERS[1]) is None
+    assert heads.groups_of(texts, HEADERS[1], onepass=True)[1]["thread_name"].to_list() == names

@@ -17,23 +17,29 @@ import numpy.typing as npt
 import polars as pl
 
 from pirtimeline.parsing.plugin import Format, Pattern
+from pirtimeline.parsing.repeated import any_digits, repeated
 
 Lines = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 _HEAD = "_head"
+_PLAIN = "(?P<message>.*)$"
+_OPTIONAL = "(?: (?P<message>.*))?$"
+_STRICT = (r"(?P<message>(?:[^\s].*)?)$", r"(?P<message>(?:[^\s|:>\x{2013}\x{2014}-].*)?)$")
+"""Ends of the regexes that `onepass` composes."""
+
 _TAILS = {
-    "(?P<message>.*)$": "",
-    "(?: (?P<message>.*))?$": "(?: |$)",
-    r"(?P<message>(?:[^\s].*)?)$": r"(?:[^\s]|$)",
-    r"(?P<message>(?:[^\s|:>\x{2013}\x{2014}-].*)?)$": r"(?:[^\s|:>\x{2013}\x{2014}-]|$)",
+    _PLAIN: "",
+    _OPTIONAL: "(?: |$)",
+    **{tail: tail.replace("(?P<message>(?:", "(?:").replace(".*)?)$", "|$)") for tail in _STRICT},
 }
 """Ends of regexes -> what is left to be seen of them where the message is taken as it is."""
 
 _TRIED = 64
 """First texts that tell whether a pattern's `quick` regex is worth its while."""
 
+_FLAGS = re.compile(r"\(\?[imsuUxR-]+\)")
 _NAMED = re.compile(r"\(\?P?<[A-Za-z_]\w*>")
-_OPTIONAL = "(?: (?P<message>.*))?$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,7 @@ def capture(texts: pl.Series, lines: Lines, patterns: Sequence[Pattern]) -> dict
     return found
 
 
-def read(texts: pl.Series, pattern: Pattern) -> tuple[npt.NDArray[np.bool_], pl.DataFrame]:
+def read(texts: pl.Series, pattern: Pattern) -> tuple[Flags, pl.DataFrame]:
     """Match texts by a pattern, first by its `quick` regex where most of them are what that is for.
 
     Example:
@@ -95,9 +101,16 @@ def read(texts: pl.Series, pattern: Pattern) -> tuple[npt.NDArray[np.bool_], pl.
     """
     if not pattern.quick or texts.head(_TRIED).str.contains(pattern.quick).sum() * 2 < min(len(texts), _TRIED):
         return groups_of(texts, pattern.regex, lines=pattern.header_lines)
-    matched, groups = groups_of(texts, pattern.quick, lines=pattern.header_lines)
+    matched, groups = groups_of(texts, pattern.quick, lines=pattern.header_lines, onepass=True)
+    return _with_more(matched, groups, texts, pattern.regex, pattern.header_lines)
+
+
+def _with_more(
+    matched: Flags, groups: pl.DataFrame, texts: pl.Series, regex: str, lines: int
+) -> tuple[Flags, pl.DataFrame]:
+    """Read by a regex the texts that do not match yet; changes and returns `matched`."""
     left = np.flatnonzero(~matched)
-    more, rest = groups_of(texts.gather(left), pattern.regex, lines=pattern.header_lines)
+    more, rest = _groups_of(texts.gather(left), regex, lines)
     if not rest.height:
         return matched, groups
     order = np.argsort(np.concatenate([np.flatnonzero(matched), left[more]]))
@@ -105,14 +118,44 @@ def read(texts: pl.Series, pattern: Pattern) -> tuple[npt.NDArray[np.bool_], pl.
     return matched, pl.concat([groups, rest], how="diagonal")[order]
 
 
-def groups_of(texts: pl.Series, regex: str, *, lines: int = 1) -> tuple[npt.NDArray[np.bool_], pl.DataFrame]:
+def groups_of(texts: pl.Series, regex: str, *, lines: int = 1, onepass: bool = False) -> tuple[Flags, pl.DataFrame]:
     r"""Match texts of at most so many lines: which do, and the groups of those.
+
+    Args:
+        texts: the texts.
+        regex: with groups.
+        lines: how many lines a text may have.
+        onepass: whether each character leaves the regex one way to go on; some regexes tell that by their end.
 
     Example:
         >>> matched, groups = groups_of(pl.Series(["1 up", "down"]), r"^(?P<process_pid>\d+) (?P<message>.*)$")
         >>> matched.tolist(), groups.rows()
         ([True, False], [('1', 'up')])
     """
+    once = _by_headers(texts, regex) if lines == 1 and (onepass or regex.endswith(_STRICT)) else None
+    return _groups_of(texts, regex, lines) if once is None else _with_more(*once, texts, regex, lines)
+
+
+def _by_headers(texts: pl.Series, regex: str) -> tuple[Flags, pl.DataFrame] | None:
+    """Read the texts whose headers repeat, each header once; None where they do not, or the regex is none for it."""
+    short, tail = _shortened(regex)
+    if tail not in (_PLAIN, *_STRICT) or not any_digits(regex):
+        return None
+    first = texts.head(_TRIED).str.extract_groups(short).struct.unnest().drop_nulls(_HEAD).head(1)
+    if first.is_empty() or (found := repeated(texts, *first.select(_HEAD, "timestamp_text").row(0))) is None:
+        return None
+    hit, told = _groups_of(found.headers, regex, 1)
+    bare = (told["message"] == "") & (told["timestamp_text"] == first["timestamp_text"].item())
+    good = pl.Series(hit).scatter(np.flatnonzero(hit), bare).gather(found.header)
+    place = pl.Series(np.cumsum(hit) - 1).gather(found.header).filter(good)
+    stamps, messages = found.stamps.filter(good), found.messages.filter(good)
+    groups = told.select(pl.all().gather(place)).with_columns(timestamp_text=stamps, message=messages)
+    matched = np.zeros(len(texts), np.bool_)
+    matched[found.rows[good.to_numpy()]] = True
+    return matched, groups
+
+
+def _groups_of(texts: pl.Series, regex: str, lines: int) -> tuple[Flags, pl.DataFrame]:
     short, tail = _shortened(regex) if lines == 1 else _marked(regex)
     found = texts.str.extract_groups(short).struct.unnest()
     hit = found[_HEAD].is_not_null()
@@ -165,7 +208,7 @@ def _has_choice(regex: str) -> bool:
             in_class, at = True, at + (2 if regex[at + 1 : at + 2] == "^" else 1)
         elif char in "()":
             depth += 1 if char == "(" else -1
-            if regex.startswith("(?", at) and regex[at + 2 : at + 3] in tuple("imsuUxR-"):
+            if _FLAGS.match(regex, at):
                 return True
         elif char == "|" and not depth:
             return True

@@ -195,7 +195,7 @@ def _contents(utf8: bytes, places: Offsets, newline: str, endless: Offsets) -> p
     return slices(utf8, starts, ends)
 
 
-def slices(utf8: bytes, starts: Offsets, ends: Offsets) -> pl.Series:
+def slices(utf8: bytes | Bytes, starts: Offsets, ends: Offsets) -> pl.Series:
     """View pieces of a valid UTF-8 buffer as a String series, without a copy.
 
     Pieces must be in order and must not overlap: what lies between them becomes pieces that are left out.

@@ -1,0 +1,153 @@
+"""Headers that repeat: what stands between a line's stamp and its message is cut out, so that each is read but once.
+
+A program writes few headers (its levels, threads, loggers) and many lines. The first line of a block tells how wide
+the stamp is and behind how many blanks the message begins. Lines that are written so differ in the digits of the
+stamp, in the header, of which few differ, and in the message. A regex that reads a line in one pass, each character
+leaving one way to go on, says the same of all lines with one header.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from pirtimeline.parsing.lines import Bytes, Offsets, bytes_of, slices
+
+_SAMPLE, _FEW = 4096, 1024
+"""First headers, and how many may differ among them where it pays to read each once."""
+
+_MANY = 16
+"""Lines that a header must have on average."""
+
+_LONGEST, _LONGER = 128, 32
+"""Bytes from a stamp to its message at most, and how many more than the first line others may have."""
+
+_BLANK = ord(" ")
+_NO_MESSAGE = b"|:>-"
+"""What may stand between header and message too: lines whose message begins so are left."""
+
+
+class Repeated(NamedTuple):
+    """Lines with headers that repeat: which `rows`, the stamp and message of each, and its header's place in `headers`.
+
+    `headers` are lines without a message, one for each header, all with the first line's stamp.
+    """
+
+    rows: Offsets
+    stamps: pl.Series
+    messages: pl.Series
+    header: pl.Series
+    headers: pl.Series
+
+
+@cache
+def any_digits(regex: str) -> bool:
+    r"""Tell whether a regex reads stamps without regard to which digits they have, and nothing else within them.
+
+    Example:
+        >>> any_digits("^(?P<timestamp_text>[0-9]{4}-[0-9]{2}) x"), any_digits("^(?P<timestamp_text>[01][0-9]) x")
+        (True, False)
+    """
+    begin = regex.find("(?P<timestamp_text>")
+    if begin < 0:
+        return False
+    depth, end = 0, begin
+    for found in re.finditer(r"\\.|\[(?:\\.|[^\]\\])*\]|[()]", regex[begin:]):
+        depth += {"(": 1, ")": -1}.get(found[0], 0)
+        end = begin + found.end()
+        if not depth:
+            break
+    inner = regex[begin + len("(?P<timestamp_text>") : end]
+    return not re.search(r"\d|\(\?P<", re.sub(r"\\d|\[0-9\]|\{[0-9,]+\}", "", inner))
+
+
+def repeated(texts: pl.Series, head: str, stamp: str) -> Repeated | None:
+    """Cut lines at the message where their headers repeat; None where they do not.
+
+    Args:
+        texts: lines.
+        head: one of them up to its message; a blank stands last in it.
+        stamp: the stamp in it.
+
+    Example:
+        >>> lines = pl.Series([f"12:00:{n:02} INFO up {n}" for n in range(60)] * 100)
+        >>> found = repeated(lines, "12:00:00 INFO ", "12:00:00")
+        >>> found.headers.to_list(), found.stamps[1], found.messages[1]
+        (['12:00:00 INFO '], '12:00:01', 'up 1')
+    """
+    begin = head.find(stamp)
+    width, after = begin + len(stamp), len(head) - begin - len(stamp)
+    if len(texts) < _SAMPLE or not head.isascii() or not head.endswith(" ") or after > _LONGEST:
+        return None
+    data, bounds = bytes_of(texts)
+    rows = np.flatnonzero(_alike(data, bounds, head[:width].encode(), begin))
+    ends = bounds[rows] + width + _behind(data, bounds[rows] + width, head[width:].count(" "), after)
+    rows, ends = _with_messages(data, bounds, rows, ends)
+    starts, stops = bounds[rows], bounds[rows + 1]
+    headers = slices(data, starts + width, ends)
+    if len(rows) < _SAMPLE or headers.head(_SAMPLE).n_unique() > _FEW:
+        return None
+    known = headers.unique()
+    if len(known) * _MANY > len(headers):
+        return None
+    codes = headers.cast(pl.Enum(known)).to_physical()
+    stamps, messages = slices(data, starts + begin, starts + width), slices(data, ends, stops)
+    return Repeated(rows, stamps, messages, codes, pl.select(pl.lit(head[:width]) + known).to_series())
+
+
+def _behind(data: Bytes, starts: Offsets, nth: int, usual: int) -> Offsets:
+    """Count the bytes up to behind the nth blank of texts; more than there are where it lies too far off."""
+    size = min(-(-(usual + _LONGER) // 64) * 64, len(data) // 64 * 64)
+    held = _windows(data, starts, size).view(np.uint8)
+    blanks = np.packbits(held == _BLANK, bitorder="little").view("<u8").reshape(len(starts), -1)
+    found, left = np.full(len(starts), len(data)), np.full(len(starts), nth)
+    for at, word in enumerate(blanks.T):
+        count = np.bitwise_count(word)
+        here = (left > 0) & (left <= count)
+        for done in range(1, nth):
+            word = np.where(left > done, word & (word - np.uint64(1)), word)
+        below = np.bitwise_count((word & (~word + np.uint64(1))) - np.uint64(1))
+        found[here] = 64 * at + below[here] + 1
+        left = np.where(here, 0, left - count)
+    return found
+
+
+def _windows(data: Bytes, starts: Offsets, size: int) -> npt.NDArray[np.uint64]:
+    """Give so many bytes from each start on, fewer where the data ends, as words: a row a start."""
+    pieces = np.ndarray((len(data) - size + 1,), f"V{size}", buffer=data, strides=(1,))
+    held = pieces[np.minimum(starts, len(pieces) - 1)].view("<u8").reshape(-1, size // 8)
+    for row in np.flatnonzero(starts >= len(pieces)):
+        held[row] = np.frombuffer(data[starts[row] :].tobytes().ljust(size, b"\0"), "<u8")
+    return held
+
+
+def _with_messages(data: Bytes, bounds: Offsets, rows: Offsets, ends: Offsets) -> tuple[Offsets, Offsets]:
+    """Keep the rows behind whose header a message begins, and begins like one."""
+    first = data[np.minimum(ends, len(data) - 1)]
+    begins = (first > _BLANK) & (first < 127) & ~np.isin(first, np.frombuffer(_NO_MESSAGE, np.uint8))
+    kept = begins & (ends < bounds[rows + 1])
+    return rows[kept], ends[kept]
+
+
+_DIGIT, _HIGH, _STEP = (np.uint64(int(f"0x{byte * 8}", 16)) for byte in ("30", "f0", "06"))
+
+
+def _alike(data: Bytes, bounds: Offsets, model: bytes, stamp: int) -> npt.NDArray[np.bool_]:
+    """Find texts that begin like a model, but for other digits from the stamp on."""
+    size = -(-len(model) // 8) * 8
+    alike = np.diff(bounds) >= len(model)
+    if len(data) < size or not alike.any():
+        return np.zeros(len(alike), np.bool_)
+    held = _windows(data, bounds[:-1], size)
+    digits = bytes(255 if at >= stamp and chr(byte).isdigit() else 0 for at, byte in enumerate(model))
+    masks = (model, digits, bytes(255 - one for one in digits))
+    words = (np.frombuffer(one.ljust(size, b"\0"), "<u8") for one in masks)
+    for word, same, free, fixed in zip(held.T, *words, strict=True):
+        no_digit = ((word & _HIGH) ^ _DIGIT) | (((word + _STEP) & _HIGH) ^ _DIGIT)
+        alike &= ((word ^ same) & fixed) | (no_digit & free) == 0
+    return alike
