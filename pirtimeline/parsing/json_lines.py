@@ -84,10 +84,10 @@ def read(texts: pl.Series, one: Format) -> pl.DataFrame:
         >>> found["_reject"][1]
         'not a JSON object: unexpected end at byte 1'
     """
-    bare = _bare(texts)
+    bare, framed = _bare(texts)
     table = field_map(one)
     names = Names(lambda name: known(table, name))
-    parts, rest = _alike(bare, Templates(names, compound=bool(one.columns)))
+    parts, rest = _alike(bare, framed, Templates(names, compound=bool(one.columns)))
     found = checked(bare.gather(rest))
     good = np.flatnonzero(found.reasons.is_null().to_numpy())
     parts += _others(found.texts.gather(good), rest[good], names, compound=bool(one.columns))
@@ -96,17 +96,19 @@ def read(texts: pl.Series, one: Format) -> pl.DataFrame:
     return _table(parts, names, len(texts), one).with_columns(reasons)
 
 
-def _bare(texts: pl.Series) -> pl.Series:
-    """Leave out what stands around objects; most texts are objects and nothing else."""
-    rows = np.flatnonzero(~_framed(texts))
+def _bare(texts: pl.Series) -> tuple[pl.Series, Ints]:
+    """Leave out what stands around objects, most often nothing, and give the rows of what stands in brackets then."""
+    framed = _framed(texts)
+    rows = np.flatnonzero(~framed)
     if not len(rows):
-        return texts
+        return texts, np.arange(len(texts))
     inner = texts.gather(rows).str.strip_chars(_AROUND).str.strip_prefix(_CEE).str.strip_chars_start(" ")
-    return inner if len(rows) == len(texts) else texts.clone().scatter(rows, inner)
+    framed[rows] = _framed(inner)
+    return inner if len(rows) == len(texts) else texts.clone().scatter(rows, inner), np.flatnonzero(framed)
 
 
 def _framed(texts: pl.Series) -> Flags:
-    return (texts.str.starts_with("{") & texts.str.ends_with("}")).to_numpy()
+    return (texts.str.starts_with("{") & texts.str.ends_with("}")).to_numpy(writable=True)
 
 
 class _Part(NamedTuple):
@@ -146,9 +148,8 @@ def _steps(objects: pl.Series) -> list[tuple[int, int]]:
     return [(int(a), int(b - a)) for a, b in pairwise(np.unique(np.append(cuts, len(objects)))) if b > a]
 
 
-def _alike(bare: pl.Series, templates: Templates) -> tuple[list[_Part], Ints]:
-    """Read the texts that templates fit, and give the rows of the others."""
-    framed = np.flatnonzero(_framed(bare))
+def _alike(bare: pl.Series, framed: Ints, templates: Templates) -> tuple[list[_Part], Ints]:
+    """Read the texts in brackets that templates fit, and give the rows of the others."""
     objects = bare if len(framed) == len(bare) else bare.gather(framed)
     found: dict[int, list[Fit]] = {}
     for at, step in _steps(objects):

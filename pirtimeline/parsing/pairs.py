@@ -17,6 +17,7 @@ import polars as pl
 
 from pirtimeline.parsing.fields import FieldMap, Join, Target, field_map, matching, plain, resolve, unwrapped
 from pirtimeline.parsing.plugin import Format
+from pirtimeline.parsing.repeated import written_alike
 from pirtimeline.parsing.values import DAY, HALF, OF_DAY, Reading, reading
 from pirtimeline.schema import EVENT_COLUMNS
 
@@ -60,10 +61,13 @@ class _Filling:
 
     def put(self, column: str, rows: Ints, values: pl.Series) -> None:
         """Fill a column in rows that lack it; nulls fill nothing."""
-        fits = values.is_not_null().to_numpy() & self.free(column, rows)
-        if fits.any():
-            self.pieces[column].append((rows[fits], values if fits.all() else values.filter(fits)))
-            self.filled[column][rows[fits]] = True
+        fits = self.free(column, rows)
+        fits = fits & values.is_not_null().to_numpy() if values.has_nulls() else fits
+        if not fits.all():
+            rows, values = rows[fits], values.filter(fits)
+        if len(rows):
+            self.pieces[column].append((rows, values))
+            self.filled[column][rows] = True
 
     def column(self, name: str) -> pl.Series:
         """Lay the pieces of a column into their rows, null where there is none."""
@@ -164,22 +168,37 @@ class _Shapes(NamedTuple):
 
 
 def _shapes(row: Ints, key: Ints, height: int) -> _Shapes:
-    """Find the distinct sets of keys: sums of random numbers that stand for keys tell them apart.
-
-    The numbers are whole and below 2^40, so that the sums are exact in any order; there are two for each key.
-    """
-    random = np.random.Generator(np.random.PCG64(0)).integers(1, 1 << 40, (2, int(key.max(initial=0)) + 1))
-    sums = np.stack([np.bincount(row, weights[key].astype(np.float64), height) for weights in random], axis=1)
-    if height and (sums == sums[0]).all():
-        first, of_row = np.zeros(1, np.int64), np.zeros(height, np.int64)
-    else:
-        _, first, of_row = np.unique(sums.view("c16").ravel(), return_index=True, return_inverse=True)
+    """Find the distinct sets of keys."""
+    of_row = np.zeros(height, np.int64)
+    first = np.zeros(min(height, 1), np.int64)
+    if not _all_alike(row, key, height):
+        of_row, first = _sets(row, key, height)
     shown = np.zeros(height, np.bool_)
     shown[first] = True
     keys: list[list[int]] = [[] for _ in first]
     for pair in np.flatnonzero(shown[row]).tolist():
         keys[of_row[row[pair]]].append(int(key[pair]))
     return _Shapes([list(dict.fromkeys(one)) for one in keys], of_row[row], of_row)
+
+
+def _all_alike(row: Ints, key: Ints, height: int) -> bool:
+    """Tell whether every event has the same keys: they come key by key, each for all events."""
+    if not height or len(row) % height:
+        return False
+    by_key, rows = key.reshape(-1, height), row.reshape(-1, height)
+    return bool((by_key == by_key[:, :1]).all() and (rows == np.arange(height)).all())
+
+
+def _sets(row: Ints, key: Ints, height: int) -> tuple[Ints, Ints]:
+    """Number the sets of keys that events have, and give for each the first event.
+
+    Sums of random numbers that stand for keys tell sets apart. The numbers are whole and below 2^40, so that the sums
+    are exact in any order; there are two for each key.
+    """
+    random = np.random.Generator(np.random.PCG64(0)).integers(1, 1 << 40, (2, int(key.max(initial=0)) + 1))
+    sums = np.stack([np.bincount(row, weights[key].astype(np.float64), height) for weights in random], axis=1)
+    _, first, of_row = np.unique(sums.view("c16").ravel(), return_index=True, return_inverse=True)
+    return of_row, first
 
 
 def _stale(by_key: _ByKey) -> Flags:
@@ -251,8 +270,15 @@ def _fill(state: _Filling, column: str, claims: Sequence[_Claim], by_key: _ByKey
 
 
 def _read_values(values: pl.DataFrame, told: Reading) -> pl.DataFrame:
-    usual = told.usual is not None and bool(values.select(told.usual.fill_null(False).all()).item())
-    return values.select(**(told.usually if usual else told.columns), whole=told.whole)
+    return values.select(**(told.usually if _usual(values, told) else told.columns), whole=told.whole)
+
+
+def _usual(values: pl.DataFrame, told: Reading) -> bool:
+    """Tell whether all values are what most are; where all are written alike, one is looked at for all."""
+    if told.usual is None or not values.select(told.usual.fill_null(False).all()).item():
+        return False
+    texts = values["value"]
+    return not told.shape or bool((texts.head(1) if written_alike(texts) else texts).str.contains(told.shape).all())
 
 
 def _join_times(state: _Filling, table: FieldMap, by_key: _ByKey, names: Sequence[str]) -> None:

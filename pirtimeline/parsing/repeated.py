@@ -100,6 +100,20 @@ def repeated(texts: pl.Series, head: str, stamp: str) -> Repeated | None:
     return Repeated(rows, stamps, messages, codes, pl.select(pl.lit(head[:width]) + known).to_series())
 
 
+def written_alike(texts: pl.Series) -> bool:
+    """Tell whether texts differ in nothing but which digits they have.
+
+    Example:
+        >>> written_alike(pl.Series(["a 12", "a 34"])), written_alike(pl.Series(["a 12", "b 34"]))
+        (True, False)
+    """
+    first = "" if texts.has_nulls() or texts.is_empty() else str(texts[0])
+    if not first or not first.isascii():
+        return False
+    data, bounds = bytes_of(texts)
+    return bool((np.diff(bounds) == len(first)).all() and _alike(data, bounds, first.encode(), 0).all())
+
+
 def _behind(data: Bytes, starts: Offsets, nth: int, usual: int) -> Offsets:
     """Count the bytes up to behind the nth blank of texts; more than there are where it lies too far off."""
     size = min(-(-(usual + _LONGER) // 64) * 64, len(data) // 64 * 64)

@@ -26,13 +26,15 @@ VALUE, FORM = pl.col("value"), pl.col("form")
 class Reading(NamedTuple):
     """What a value says: the columns that it fills, the one it was meant for first, and whether that is all of it.
 
-    `usual` is a cheap test; where all values pass it, `usually` says the same as `columns`.
+    `usual` is a cheap test; where all values pass it and match `shape`, `usually` says the same as `columns`. To
+    `shape`, a regex, all digits are alike.
     """
 
     columns: Mapping[str, pl.Expr]
     whole: pl.Expr
     usual: pl.Expr | None = None
     usually: Mapping[str, pl.Expr] = MappingProxyType({})
+    shape: str = ""
 
 
 @cache
@@ -121,7 +123,7 @@ def _time(hint: str) -> Reading:
     )
     iso = {"timestamp_text": VALUE, "_time": pl.repeat("iso8601", pl.len())}
     columns = {"timestamp_text": pl.when(kind.is_not_null()).then(VALUE), "_time": kind}
-    return Reading(columns, pl.lit(True), (FORM == TEXT) & VALUE.str.contains(_ISO), iso)
+    return Reading(columns, pl.lit(True), FORM == TEXT, iso, _ISO)
 
 
 def magnitude(text: pl.Expr) -> pl.Expr:
