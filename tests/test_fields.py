@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import polars as pl
+
+from pirtimeline.parsing import structured
 from pirtimeline.parsing.fields import field_map, known, plain, resolve
 from pirtimeline.parsing.plugin import Format
 from pirtimeline.parsing.values import reading
@@ -61,3 +64,9 @@ def test_wrapped_keys_come_last() -> None:
 
 def test_spelling_does_not_count() -> None:
     assert {plain(key) for key in ("logLevel", "log_level", "Log-Level", "LOGLEVEL")} == {"loglevel"}
+
+
+def test_a_key_says_that_its_times_are_in_utc() -> None:
+    one = Format(name="mine", title="", kind="json", generic=True)
+    texts = [f'{{"{key}": "2024-04-21 12:00:00"}}' for key in ("timestampUTC", "UtcTime", "timestamp", "GMTTime")]
+    assert structured.read(pl.Series(texts), one)["_offset_s"].to_list() == [0, 0, None, 0]

@@ -58,6 +58,13 @@ def test_rejects_tell_a_format_that_the_plan_lacks() -> None:
     assert table["parser"].to_list() == ["access_log"] * 4 + ["tomcat_juli"] * 3 + ["access_log"] * 2
 
 
+def test_a_format_whose_lines_only_open_like_its_own_does_not_take_them_again() -> None:
+    lines = "".join(f"08/21/2024 12:00:0{at} shop.cart down\n" for at in range(9))
+    table = parse_or_recover(Block(0, lines.encode()), plan("a", "tomcat_juli_two_line"), installed())
+    assert table["parser"].to_list() == ["generic_text"] * 9
+    assert table["_local"].dt.day().to_list() == [21] * 9
+
+
 def test_a_format_that_begins_in_the_middle_of_a_large_file_is_met(tmp_path: Path) -> None:
     own = [f'{{"timestamp": "2024-04-21T12:00:0{at}Z", "message": "{"turn " * 12}"}}' for at in range(9)] * 5_600
     lines = [*own[:20_000], *[JUL.format(at % 10) for at in range(300)], *own[20_000:]]

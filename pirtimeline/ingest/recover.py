@@ -12,7 +12,7 @@ import polars as pl
 from pirtimeline.parsing.blocks import parse, parse_many
 from pirtimeline.parsing.clues import alike
 from pirtimeline.parsing.detect import detect, in_zone
-from pirtimeline.parsing.plan import SourcePlan
+from pirtimeline.parsing.plan import FormatUse, SourcePlan
 from pirtimeline.parsing.plugin import Format, Parser
 from pirtimeline.parsing.splitting import Block
 from pirtimeline.schema import UNRECOGNISED
@@ -52,11 +52,19 @@ def recovered(read: Sequence[Read], installed: Mapping[str, Format | Parser]) ->
     bad = [place for place, one in enumerate(read) if _too_many(one)]
     found = _formats_of({f"{place:09}": read[place] for place in bad}, installed)
     plans = {
-        int(key): replace(read[int(key)].plan, formats=(*read[int(key)].plan.formats, *uses))
+        int(key): replace(read[int(key)].plan, formats=(*_useful(read[int(key)]), *uses))
         for key, uses in found.items()
         if uses
     }
     return dict(_again({place: (read[place].block, plan) for place, plan in plans.items()}))
+
+
+def _useful(one: Read) -> tuple[FormatUse, ...]:
+    """Leave out the formats that read nothing: lines that only open like theirs would be theirs again."""
+    there = set(one.table["parser"].unique())
+    if "envelope" in one.table.columns:
+        there |= set(one.table["envelope"].str.split("/").list.first().unique())
+    return tuple(use for use in one.plan.formats if use.format.name in there)
 
 
 def _too_many(one: Read) -> bool:

@@ -69,6 +69,7 @@ _LOUD = (
     "|EMERGENCY|PANIC|SUCCESS"
 )
 _SPOKEN = "trace|debug|info|notice|warn|warning|error|err|critical|crit|fatal|alert|emerg|panic"
+_SHORT = "VRB|TRC|DBG|INF|WRN|ERR|FTL"
 _PLACES = (
     # level=error, "severity": "WARN", log.level: info - but not inside a query string
     r'(?:^|[\s,;{\[(|])["\']?(?:log[._-]?)?(?:level|lvl|severity|loglevel|levelname)["\']?\s*[=:]\s*["\']?'
@@ -82,6 +83,10 @@ _PLACES = (
     # `imap-login: Info: `, `unbound[71:0] error: `, `system,error,critical login failure`
     rf"^[A-Za-z][\w.@()<>/:\[\]-]{{0,60}}[:\])>]:? ((?i:{_SPOKEN}))\s?:\s",
     rf"^[a-z][a-z-]{{2,12}},(?:[a-z-]{{2,12}},)*?((?i:{_SPOKEN}))(?:[ ,])",
+    # a field by itself among others: `,ERR,`, a tab on both sides; `(ERROR):` behind a function
+    rf'^(?:[^,\n]*,){{1,14}}"?({_LOUD}|{_SHORT})"?(?:,|$)',
+    rf'^(?:[^\t\n]*\t){{1,14}}"?({_LOUD}|{_SHORT})"?(?:\t|$)',
+    rf"^.{{0,120}}?\(({_LOUD})\)\s?:\s",
     # [ERROR], |WARN|, [core:error] or Solaris' [ID 702911 auth.error] a little later
     rf"^.{{0,120}}?[\[|]\s?(?:ID \d+ )?(?:[a-z0-9_]+[:.])?({_LOUD}|{_SPOKEN})\s{{0,9}}[\]|]",
     # a shouted word behind a thread, or between two fields near the start
@@ -110,6 +115,7 @@ _NEEDLES = (
     "(ww)",
     "(ii)",
     '"log","',
+    *_SHORT.lower().split("|"),
 )
 _CODED = r"(?m)^\W{0,3}[A-Z]{3,7}[0-9]{3,5}(?: ?)([IWE])\b"
 """An IBM message id, whose last letter is the level: `ANS1017E`, `DFHSI1517 I`."""

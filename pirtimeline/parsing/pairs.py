@@ -6,6 +6,7 @@ looks like (`values.reading`): of several keys for one column, the first in the 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ import polars as pl
 from pirtimeline.parsing.fields import FieldMap, Join, Target, field_map, matching, plain, resolve, unwrapped
 from pirtimeline.parsing.plugin import Format
 from pirtimeline.parsing.repeated import written_alike
-from pirtimeline.parsing.values import DAY, HALF, OF_DAY, Reading, reading
+from pirtimeline.parsing.values import DAY, HALF, IN_UTC, OF_DAY, Reading, reading
 from pirtimeline.schema import EVENT_COLUMNS
 
 Ints = npt.NDArray[np.int64]
@@ -86,6 +87,7 @@ class _Claim(NamedTuple):
 
     target: Target
     pairs: Ints
+    key: str
 
 
 def assign(pairs: pl.DataFrame, names: Sequence[str], height: int, one: Format) -> Assigned:
@@ -119,7 +121,7 @@ def assign(pairs: pl.DataFrame, names: Sequence[str], height: int, one: Format) 
     for column, claimed in claims.items():
         _fill(state, column, claimed, by_key, one)
     _join_times(state, table, by_key, names)
-    halves = [_Claim(claim.target._replace(hint=HALF), claim.pairs) for claim in claims.get("timestamp_text", [])]
+    halves = [claim._replace(target=claim.target._replace(hint=HALF)) for claim in claims.get("timestamp_text", [])]
     _fill(state, "timestamp_text", halves, by_key, one)
     _settle(state, table, shapes, names)
     used = np.empty_like(state.used)
@@ -216,7 +218,7 @@ def _claims(table: FieldMap, shapes: _Shapes, names: Sequence[str], by_key: _ByK
             within = np.zeros(len(shapes.keys), np.bool_)
             within[places] = True
             mine = mine[within[shape[mine]]]
-        yield _Claim(target, mine)
+        yield _Claim(target, mine, names[one])
 
 
 def _meanings(table: FieldMap, shapes: _Shapes, names: Sequence[str]) -> dict[tuple[int, Target], list[int]]:
@@ -240,6 +242,9 @@ def _by_column(claims: Iterable[_Claim]) -> dict[str, list[_Claim]]:
     return {column: sorted(by_column[column], key=lambda claim: claim.target.rank) for column in columns}
 
 
+_SAYS_UTC = re.compile("(?<!o)utc|gmt", re.IGNORECASE)
+"""What tells of a key that its times are in UTC, such as `timestampUTC` or `Time (UTC)`; an outcome does not."""
+
 _ORDER = (
     "timestamp_text",
     "severity_text",
@@ -254,7 +259,7 @@ _ORDER = (
 
 def _fill(state: _Filling, column: str, claims: Sequence[_Claim], by_key: _ByKey, one: Format) -> None:
     dtype = None if column in EVENT_COLUMNS else OWN_TYPES[one.columns.get(column, "string")]
-    for target, mine in claims:
+    for target, mine, key in claims:
         free = state.free(column, by_key.row[mine]) & ~(state.stale if target.rank < 0 else state.used)[mine]
         mine = mine if free.all() else mine[free]
         if not len(mine):
@@ -264,6 +269,8 @@ def _fill(state: _Filling, column: str, claims: Sequence[_Claim], by_key: _ByKey
         fits = values[column].is_not_null()
         if not fits.all():
             mine, values = mine[fits.to_numpy()], values.filter(fits)
+        if column == "timestamp_text" and _SAYS_UTC.search(key):
+            values = values.with_columns(pl.col("_time") + IN_UTC)
         for name in told.columns:
             state.put(name, by_key.row[mine], values[name])
         state.used[mine[values["whole"].to_numpy()]] = True

@@ -9,6 +9,7 @@ import polars as pl
 from pirtimeline.parsing import json_lines, levels, times
 from pirtimeline.parsing.plugin import Format
 from pirtimeline.parsing.structures import LOOKS, READERS
+from pirtimeline.parsing.values import IN_UTC
 from pirtimeline.schema import SEVERITY
 
 
@@ -77,13 +78,18 @@ def timed(table: pl.DataFrame) -> pl.DataFrame:
     """
     names = table["_time"].drop_nulls().unique().sort().to_list()
     if len(names) == 1:
-        return times.read(table, names[0])
+        return _timed(table, names[0])
     rows = table.with_row_index("_at")
-    read = [times.read(rows.filter(pl.col("_time") == name).select("_at", "timestamp_text"), name) for name in names]
+    read = [_timed(rows.filter(pl.col("_time") == name).select("_at", "timestamp_text"), name) for name in names]
     if not read:
         return table.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in times.FIELDS.items())
     found = pl.concat(read).drop("timestamp_text")
     return rows.join(found, on="_at", how="left", maintain_order="left").drop("_at")
+
+
+def _timed(table: pl.DataFrame, how: str) -> pl.DataFrame:
+    read = times.read(table, how.removesuffix(IN_UTC))
+    return in_utc(read) if how.endswith(IN_UTC) else read
 
 
 def in_utc(table: pl.DataFrame) -> pl.DataFrame:

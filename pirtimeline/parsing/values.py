@@ -103,6 +103,9 @@ OF_DAY = r"^\d\d?[:.]\d\d(?:[:.]\d\d(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?(?:Z|[+-]\d\d
 HALF = "half"
 """The hint under which a day alone or a time of day alone is taken for a time too."""
 
+IN_UTC = " in UTC"
+"""Behind how a time is read: what names no zone is in UTC, since its key says so."""
+
 _EPOCHS = ("epoch_s", "epoch_ms", "epoch_us", "epoch_ns", "filetime", "webkit", "cocoa")
 
 
