@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -65,3 +66,10 @@ def test_headers_of_which_most_differ_are_read_as_they_stand() -> None:
     texts = pl.Series([f"2024-03-04 05:06:07 INFO [{name}] up" for name in names])
     assert heads._by_headers(texts, HEADERS[1]) is None
     assert heads.groups_of(texts, HEADERS[1], onepass=True)[1]["thread_name"].to_list() == names
+
+
+def test_one_header_among_empty_lines_is_read() -> None:
+    texts = pl.Series(["", "2024-03-04 05:06:07 INFO [main] up", *[""] * 5000])
+    matched, groups = heads.groups_of(texts, HEADERS[1], onepass=True)
+    assert np.flatnonzero(matched).tolist() == [1]
+    assert groups["message"].to_list() == ["up"]

@@ -189,7 +189,7 @@ def _in_a_body(text: pl.Series, left: Offsets, opens: npt.NDArray[np.bool_]) -> 
 
 def _bodies(text: pl.Series, lines: Offsets) -> Offsets:
     """Keep the lines that open a body: a bracket alone, below a line that ends with what opens one."""
-    lines = lines[(lines > 0) & ~text.str.ends_with("}").to_numpy()[lines]]
+    lines = lines[(lines > 0) & ~text.gather(lines).str.ends_with("}").to_numpy()]
     lines = lines[text.gather(lines).str.contains(r"^[\s,]*[\[{]\s*$").to_numpy()]
     found: Offsets = lines[text.gather(lines - 1).str.contains(r"\w.*[\[({:=]\s*$").to_numpy()]
     return found

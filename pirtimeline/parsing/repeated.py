@@ -80,24 +80,44 @@ def repeated(texts: pl.Series, head: str, stamp: str) -> Repeated | None:
         >>> found.headers.to_list(), found.stamps[1], found.messages[1]
         (['12:00:00 INFO '], '12:00:01', 'up 1')
     """
-    begin = head.find(stamp)
-    width, after = begin + len(stamp), len(head) - begin - len(stamp)
-    if len(texts) < _SAMPLE or not head.isascii() or not head.endswith(" ") or after > _LONGEST:
+    if len(texts) < _SAMPLE or not head.isascii() or not head.endswith(" "):
         return None
+    cuts = _cuts(head, stamp)
+    if len(head) - cuts.width > _LONGEST or _lines(texts.head(_SAMPLE), cuts).headers.n_unique() > _FEW:
+        return None
+    found = _lines(texts, cuts)
+    known = found.headers.unique()
+    if len(known) * _MANY > len(found.headers):
+        return None
+    codes = found.headers.cast(pl.Enum(known)).to_physical()
+    return found._replace(header=codes, headers=pl.select(pl.lit(head[: cuts.width]) + known).to_series())
+
+
+class _Cuts(NamedTuple):
+    """Where a line is cut: its stamp's begin, the end of that as `width`, and the blanks from there to the message."""
+
+    head: str
+    begin: int
+    width: int
+    blanks: int
+
+
+def _cuts(head: str, stamp: str) -> _Cuts:
+    begin = head.find(stamp)
+    width = begin + len(stamp)
+    return _Cuts(head, begin, width, head[width:].count(" "))
+
+
+def _lines(texts: pl.Series, cuts: _Cuts) -> Repeated:
+    """Cut the lines that are written as the one that gave the cuts; the header of each is its own yet."""
     data, bounds = bytes_of(texts)
-    rows = np.flatnonzero(_alike(data, bounds, head[:width].encode(), begin))
-    ends = bounds[rows] + width + _behind(data, bounds[rows] + width, head[width:].count(" "), after)
+    rows = np.flatnonzero(_alike(data, bounds, cuts.head[: cuts.width].encode(), cuts.begin))
+    ends = bounds[rows] + cuts.width
+    ends += _behind(data, ends, cuts.blanks, len(cuts.head) - cuts.width)
     rows, ends = _with_messages(data, bounds, rows, ends)
     starts, stops = bounds[rows], bounds[rows + 1]
-    headers = slices(data, starts + width, ends)
-    if len(rows) < _SAMPLE or headers.head(_SAMPLE).n_unique() > _FEW:
-        return None
-    known = headers.unique()
-    if len(known) * _MANY > len(headers):
-        return None
-    codes = headers.cast(pl.Enum(known)).to_physical()
-    stamps, messages = slices(data, starts + begin, starts + width), slices(data, ends, stops)
-    return Repeated(rows, stamps, messages, codes, pl.select(pl.lit(head[:width]) + known).to_series())
+    stamps, messages = slices(data, starts + cuts.begin, starts + cuts.width), slices(data, ends, stops)
+    return Repeated(rows, stamps, messages, pl.Series(rows), slices(data, starts + cuts.width, ends))
 
 
 def written_alike(texts: pl.Series) -> bool:
@@ -116,7 +136,7 @@ def written_alike(texts: pl.Series) -> bool:
 
 def _behind(data: Bytes, starts: Offsets, nth: int, usual: int) -> Offsets:
     """Count the bytes up to behind the nth blank of texts; more than there are where it lies too far off."""
-    size = min(-(-(usual + _LONGER) // 64) * 64, len(data) // 64 * 64)
+    size = -(-(usual + _LONGER) // 64) * 64
     held = _windows(data, starts, size).view(np.uint8)
     blanks = np.packbits(held == _BLANK, bitorder="little").view("<u8").reshape(len(starts), -1)
     found, left = np.full(len(starts), len(data)), np.full(len(starts), nth)
@@ -132,11 +152,13 @@ def _behind(data: Bytes, starts: Offsets, nth: int, usual: int) -> Offsets:
 
 
 def _windows(data: Bytes, starts: Offsets, size: int) -> npt.NDArray[np.uint64]:
-    """Give so many bytes from each start on, fewer where the data ends, as words: a row a start."""
+    """Give so many bytes from each start on, NULs where the data ends, as words: a row a start."""
+    data = data if len(data) >= size else np.append(data, np.zeros(size, np.uint8))
     pieces = np.ndarray((len(data) - size + 1,), f"V{size}", buffer=data, strides=(1,))
     held = pieces[np.minimum(starts, len(pieces) - 1)].view("<u8").reshape(-1, size // 8)
-    for row in np.flatnonzero(starts >= len(pieces)):
-        held[row] = np.frombuffer(data[starts[row] :].tobytes().ljust(size, b"\0"), "<u8")
+    last = len(pieces) - 1
+    if (late := starts > last).any():
+        held[late] = _windows(np.append(data[last:], np.zeros(size, np.uint8)), starts[late] - last, size)
     return held
 
 
@@ -155,8 +177,6 @@ def _alike(data: Bytes, bounds: Offsets, model: bytes, stamp: int) -> npt.NDArra
     """Find texts that begin like a model, but for other digits from the stamp on."""
     size = -(-len(model) // 8) * 8
     alike = np.diff(bounds) >= len(model)
-    if len(data) < size or not alike.any():
-        return np.zeros(len(alike), np.bool_)
     held = _windows(data, bounds[:-1], size)
     digits = bytes(255 if at >= stamp and chr(byte).isdigit() else 0 for at, byte in enumerate(model))
     masks = (model, digits, bytes(255 - one for one in digits))
