@@ -140,13 +140,22 @@ def _written(path: Location, data: memoryview) -> str:
 
 def read_sources(case: Location) -> list[dict[str, Any]]:
     """Read the commit marks: every source of the case, in the order of their first path."""
-    rows = [one for batch in read_batches(case).values() for one in batch]
-    return sorted(rows, key=lambda row: (row["paths"][0], row["source_id"]))
+    return sorted(each_source(case), key=lambda row: (row["paths"][0], row["source_id"]))
+
+
+def each_source(case: Location) -> Iterator[dict[str, Any]]:
+    """Read the commit marks source by source, none held."""
+    return (json.loads(line) for _, text in _marks(case) for line in text.split("\n") if line)
+
+
+def read_alone(case: Location) -> list[dict[str, Any]]:
+    """Read the commit marks of sources that were committed alone, as large ones are."""
+    return [json.loads(text) for _, text in _marks(case) if text.count("\n") == 1]
 
 
 def read_batches(case: Location) -> dict[str, list[dict[str, Any]]]:
     """Read the commit marks by file: name of the mark -> its sources."""
-    return {name: [json.loads(line) for line in text.splitlines() if line] for name, text in _marks(case)}
+    return {name: [json.loads(line) for line in text.split("\n") if line] for name, text in _marks(case)}
 
 
 def _marks(case: Location) -> list[tuple[str, str]]:
@@ -200,7 +209,7 @@ def listed_parts(sources: Iterable[Mapping[str, Any]]) -> set[str]:
 
 def sweep(case: Location) -> None:
     """Throw away parts that no commit mark lists and files half-written by runs that died."""
-    listed = listed_parts(read_sources(case))
+    listed = listed_parts(each_source(case))
     for name in sorted(parts_there(case) - listed):
         (case / name).unlink(missing_ok=True)
     if isinstance(case, ObjectPath):

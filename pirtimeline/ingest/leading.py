@@ -101,8 +101,7 @@ def _last_of_part(case: Location, part: str, source_id: str) -> pl.DataFrame | N
 def led_along(case: Location) -> bool:
     """Let the beginnings of appended sources have the times of the events that they go on with; tell what changed."""
     changed = False
-    for batch in store.read_batches(case).values():
-        one = batch[0]
+    for one in store.read_alone(case):
         if "grows" in one and (moved := _moved(case, one)):
             parts = {moved.get(name, (name, sha))[0]: moved.get(name, (name, sha))[1] for name, sha in _parts(one)}
             store.commit(case, [{**one, "parts": [*parts], "part_sha256": parts}])
@@ -136,6 +135,6 @@ def _moved(case: Location, one: Mark) -> dict[str, tuple[str, str]]:
 def _times_of(case: Location, events: list[str]) -> pl.DataFrame:
     """Give the times of events by their ids, as `continues` names them."""
     owners = {event.partition(":")[0] for event in events}
-    parts = sorted(store.listed_parts(one for one in store.read_sources(case) if one["source_id"] in owners))
+    parts = sorted(store.listed_parts(one for one in store.each_source(case) if one["source_id"] in owners))
     tables = [read_part(case, part).filter(event_id().is_in(events)) for part in parts]
     return pl.concat([one.select(event_id().alias("continues"), *TOLD) for one in tables])

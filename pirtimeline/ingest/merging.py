@@ -13,7 +13,7 @@ from pirtimeline.objects import Location
 
 def without_aliases(case: Location, tasks: Sequence[Task]) -> tuple[Task, ...]:
     """Leave out sources that a committed one is known to equal; their paths join its own."""
-    kept = {alias: one["source_id"] for one in store.read_sources(case) for alias in one.get("aliases", ())}
+    kept = {alias: one["source_id"] for one in store.read_alone(case) for alias in one.get("aliases", ())}
     if not kept:
         return tuple(tasks)
     more: dict[str, list[Task]] = {}
@@ -39,9 +39,8 @@ def merged(case: Location, known: Collection[str]) -> bool:
         known: the sources that were committed before this run: their ids may be cited, and stay; else the first path's.
     """
     held: dict[str, list[dict[str, Any]]] = {}
-    for batch in store.read_batches(case).values():
-        one = batch[0]
-        if len(batch) == 1 and one["identity"] == "ends" and one["sha256"] and not one.get("skipped"):
+    for one in store.read_alone(case):
+        if one["identity"] == "ends" and one["sha256"] and not one.get("skipped"):
             held.setdefault(one["sha256"], []).append(one)
     equal = [
         sorted(group, key=lambda one: (one["source_id"] not in known, one["paths"][0], one["source_id"]))
@@ -62,7 +61,7 @@ def merged(case: Location, known: Collection[str]) -> bool:
 
 def _forget(case: Location) -> None:
     """Take the plans of sources that became another's out of `plan.json`."""
-    aliases = {alias for one in store.read_sources(case) for alias in one.get("aliases", ())}
+    aliases = {alias for one in store.read_alone(case) for alias in one.get("aliases", ())}
     plan = store.read_json(case / "plan.json")
     if aliases & set(plan):
         store.write_json(case / "plan.json", {key: told for key, told in plan.items() if key not in aliases})

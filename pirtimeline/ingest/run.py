@@ -239,7 +239,7 @@ def _task(looked: Looked, plan: SourcePlan, settings: Settings, grows: Mapping[s
 def _kept_plans(case: Location, found: set[str], installed: Installed) -> dict[str, Any]:
     """Keep the plans of sources that the case holds and that are no longer in the evidence."""
     plan = store.read_json(case / "plan.json")
-    committed = {one["source_id"] for one in store.read_sources(case)}
+    committed = {one["source_id"] for one in store.each_source(case)}
     return {source_id: told for source_id, told in plan.items() if source_id in committed - found}
 
 
@@ -253,14 +253,14 @@ def _build(
     scheduler: str | None,
 ) -> bool:
     """Read what is not committed, date anew what is dated otherwise now; tell whether anything changed."""
-    known = {one["source_id"] for one in store.read_sources(case)}
+    known = {one["source_id"] for one in store.each_source(case)}
     work = replace(work, tasks=without_aliases(case, work.tasks))
     changed = _drop_outdated(case, work)
     by_id = {task.plan.source_id: task for task in work.tasks}
     for name, batch in store.read_batches(case).items():
         changed |= _brought_up(case, name, batch, by_id, installed)
     tasks, partly = select(case, work.tasks, evidence.ordered(work.settings.evidence), near)
-    committed = {one["source_id"] for one in store.read_sources(case)} | {one.task.plan.source_id for one in partly}
+    committed = {one["source_id"] for one in store.each_source(case)} | {one.task.plan.source_id for one in partly}
     groups = [tuple(task for task in batch if task.plan.source_id not in committed) for batch in batches(tasks)]
     todo = [batch for batch in groups if batch]
     sizes = [wanted(one) for one in partly] + [task.size for batch in todo for task in batch]
@@ -415,7 +415,7 @@ def _complete_custody(case: Location) -> None:
     """Write down the hashes of large files, which are known only when they were read through."""
     custody = store.read_json(case / "evidence.json")
     hashes = {
-        path: one["sha256"] for one in store.read_sources(case) if not one["place"]["steps"] for path in one["paths"]
+        path: one["sha256"] for one in store.each_source(case) if not one["place"]["steps"] for path in one["paths"]
     }
     rows = [{**row, "sha256": row["sha256"] or _hash_of(row, hashes)} for row in custody["arguments"]]
     if rows != custody["arguments"]:
