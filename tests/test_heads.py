@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import pirtimeline_parsers
 from pirtimeline.parsing import heads
+from pirtimeline.parsing.formats import load
 from pirtimeline.parsing.heads import groups_of
 from pirtimeline.parsing.plugin import Format
-from pirtimeline.parsing.registry import installed
 
-FORMATS = [one for one in installed().values() if isinstance(one, Format) and one.kind == "lines"]
+FILES = sorted(Path(pirtimeline_parsers.__file__).parent.glob("*.toml"))
+FORMATS = [one for one in map(load, FILES) if one.kind == "lines"]
 LINES = sorted({sample.text.split("\n")[0].rstrip("\r") for one in FORMATS for sample in one.samples})
 SHORTER = [line[: len(line) * part // 4] for line in LINES for part in range(4)]
 TEXTS = pl.Series([*LINES, *SHORTER, *(line + " " for line in LINES), *(f"{line} ümlaut | x" for line in LINES), ""])
@@ -73,3 +77,17 @@ def test_one_header_among_empty_lines_is_read() -> None:
     matched, groups = heads.groups_of(texts, HEADERS[1], onepass=True)
     assert np.flatnonzero(matched).tolist() == [1]
     assert groups["message"].to_list() == ["up"]
+
+
+QUICK = sorted({(one.name, pattern.quick) for one in FORMATS for pattern in one.patterns if pattern.quick})
+
+
+@pytest.mark.parametrize(("name", "regex"), QUICK)
+def test_a_quick_regex_says_the_same_of_headers_that_repeat(name: str, regex: str) -> None:
+    lines = [sample.text.split("\n")[0] for one in FORMATS if one.name == name for sample in one.samples]
+    written = [line + end for line in lines for end in ("", " x: y - z", " [1] - a")]
+    texts = pl.Series([*written[:1] * 4096, *written, *LINES])
+    matched, groups = heads.groups_of(texts, regex, onepass=True)
+    each, said = heads._groups_of(texts, regex, 1)
+    assert matched.tolist() == each.tolist()
+    assert groups.equals(said)
