@@ -93,6 +93,7 @@ def synthesise(samples: pl.DataFrame) -> tuple[dict[str, tuple[Format, ...]], pl
     looks = samples.select("source_id", "text", "claimed").with_columns(
         blank=~pl.col("text").str.contains(r"\S"), **{kind: LOOKS[kind](pl.col("text")) for kind in (*_KINDS, "xml")}
     )
+    looks = looks.with_columns(pl.col("json") & ~_braces_of_others())
     found: dict[str, tuple[Format, ...]] = {}
     claimed = samples["claimed"].to_numpy().copy()
     for source_id, begin, end in _runs(samples["source_id"]):
@@ -101,6 +102,12 @@ def synthesise(samples: pl.DataFrame) -> tuple[dict[str, tuple[Format, ...]], pl
             found[source_id] = formats
             claimed[begin:end] |= _claims(samples["text"][begin:end], formats, claimed[begin:end])
     return found, pl.Series("claimed", claimed)
+
+
+def _braces_of_others() -> pl.Expr:
+    """Tell which lines are a brace alone, as JSON may begin, with something else than JSON below it."""
+    below = pl.col("text").shift(-1).over("source_id").fill_null('"')
+    return pl.col("text").str.contains(r"^\s*\{\s*$") & ~below.str.contains(r"^\s*(?:[\"}]|$)")
 
 
 def elements(data: bytes | memoryview, one: Format) -> Elements:
