@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from itertools import islice
 from typing import TypeVar
 
 _Piece = TypeVar("_Piece")
@@ -37,3 +38,18 @@ def in_flight(
     while waiting:
         first, future = waiting.popleft()
         yield first, future.result()
+
+
+def prepared(pieces: Iterable[_Piece]) -> Iterator[_Piece]:
+    """Give pieces in order, the next of them being made on a thread while one is worked at.
+
+    Example:
+        >>> [*prepared(range(3))]
+        [0, 1, 2]
+    """
+    with ThreadPoolExecutor(1) as maker:
+        rest = iter(pieces)
+        making = maker.submit(lambda: [*islice(rest, 1)])
+        while piece := making.result():
+            making = maker.submit(lambda: [*islice(rest, 1)])
+            yield piece.pop()

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from pirtimeline.flight import in_flight
+from pirtimeline.flight import in_flight, prepared
 from pirtimeline.ingest import backsteps, marks
 from pirtimeline.ingest.finish import Ongoing, finish, turns, with_next
 from pirtimeline.ingest.parts import Parts, write_parts
@@ -242,11 +242,13 @@ def _written(
             name, counted = f"{task.plan.source_id}-{run[0].offset:014d}", marks.NOTHING
             parts, heard = Parts(case, name, stamp_of([task]), installed), list[Turns]()
             for one in chain(run, blocks_of_run):
-                counted = marks.added(counted, marks.tallies(one.rows).get(task.plan.source_id, marks.NOTHING))
+                rows = one.rows.pop()
+                counted = marks.added(counted, marks.tallies(rows).get(task.plan.source_id, marks.NOTHING))
                 heard.append(one.told)
-                adding.append(writer.submit(parts.add, one.rows))
-                if len(adding) > 1:
-                    adding.pop(0).result()
+                while adding:
+                    adding.pop().result()
+                adding.append(writer.submit(parts.add, rows))
+                del rows  # they live until they are written, no longer
                 last = one
             ready = Done(last.end, tuple(heard), counted)
             written.append(writer.submit(_kept, case, task, parts, run[0].offset, ready, noted=last.clean))
@@ -265,11 +267,14 @@ def _kept(case: Location, task: Task, parts: Parts, begin: int, ready: Done, *, 
 
 
 class _Dated(NamedTuple):
-    """A block's rows, what it told of its times, its bounds, and whether what follows begins with an event."""
+    """A block's bounds, its rows, what it told of its times, and whether what follows begins with an event.
+
+    The rows are to be taken out of their list, so that nobody else holds them.
+    """
 
     offset: int
     end: int
-    rows: pl.DataFrame
+    rows: list[pl.DataFrame]
     told: Turns
     clean: bool
 
@@ -280,13 +285,16 @@ def _settled(
     """Read blocks on the pool and settle them in order, each with a look at the next."""
     ongoing = Ongoing(lines=int(done.counted["lines"]), past=done.past(task.plan))
     reading = partial(read_block, plan=task.plan, installed=installed)
-    read = in_flight(pool, reading, blocks(stream, task.plan, offset=done.end), ahead)
+    pieces = prepared(blocks(stream, task.plan, offset=done.end))
+    read = in_flight(pool, reading, pieces, ahead)
     for (block, (table, told)), following in with_next(read):
         heard.append(told)
         behind = following[1][1] if following else None
         rows, ongoing = finish(table, task.plan, ongoing, offset=block.offset, told=told, following=behind)
         clean = following is None or not following[0].within
-        yield _Dated(block.offset, block.offset + len(block.data), rows, told, clean)
+        dated = _Dated(block.offset, block.offset + len(block.data), [rows], told, clean)
+        del table, rows
+        yield dated
 
 
 def read_block(block: Block, plan: SourcePlan, installed: Installed) -> tuple[pl.DataFrame, Turns]:
