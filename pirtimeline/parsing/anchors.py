@@ -28,9 +28,9 @@ class Top:
 def first_year(track: Track, tops: Sequence[Top]) -> int | None:
     """Settle the year of a source's first stamp without year; null where nothing tells.
 
-    A declared year comes first, then the dated lines among the stamps, the date in the file's name, and last the
-    latest year in which no stamp lies more than a day behind the collection or the file's last change. A 29 February
-    moves it back to a leap year, but not where it was declared.
+    A declared year comes first, then the dated lines among the stamps, the date in the file's name, the days of other
+    sources beside it, and last the latest year in which no stamp lies more than a day behind the collection or the
+    file's last change. A 29 February moves it back to a leap year, but not where it was declared.
     """
     rule = tops[0].rule
     if rule.year is not None:
@@ -39,6 +39,8 @@ def first_year(track: Track, tops: Sequence[Top]) -> int | None:
     base = _voted(track)
     if base is None:
         base = next((year for top in tops if (year := _by_name(top)) is not None), None)
+    if base is None:
+        base = next((year for top in tops if (year := _by_neighbours(top)) is not None), None)
     if base is None:
         base = min((year for top in tops if (year := _by_bound(top)) is not None), default=None)
     return None if base is None else _leaping(base, track)
@@ -65,10 +67,22 @@ def _by_name(top: Top) -> int | None:
     """Choose the year that puts the latest stamp nearest to the date in the file's name."""
     if top.rule.name_date is None:
         return None
-    first, last = named_span(top.rule.name_date)
-    tries = [first.year + more - top.turns for more in (-1, 0, 1)]
     collected = TimeRule(collected_at=top.rule.collected_at)
-    fit = [year for year in tries if not _too_late(year, Top(top.turns, top.at, collected))]
+    return _nearest(Top(top.turns, top.at, collected), *named_span(top.rule.name_date))
+
+
+def _by_neighbours(top: Top) -> int | None:
+    """Choose the year that puts the latest stamp nearest to the days of other sources."""
+    if top.rule.beside is None:
+        return None
+    first, last = top.rule.beside.split("/")
+    return _nearest(top, date.fromisoformat(first), date.fromisoformat(last))
+
+
+def _nearest(top: Top, first: date, last: date) -> int:
+    """Choose the year that puts the latest stamp nearest to a span of days, and not behind the bound."""
+    tries = [first.year + more - top.turns for more in (-1, 0, 1)]
+    fit = [year for year in tries if not _too_late(year, top)]
     return min(fit or tries[:1], key=lambda year: _away(_placed(year, top).date(), first, last))
 
 

@@ -33,10 +33,12 @@ class TimeRule:
         zone_from: the first local day (ISO) that the evidence of an inferred offset spans; null where it holds always.
         zone_to: the last such day.
         year: year of the source's first line without one, where it is known.
-        year_basis: `declared`, or `inferred` where the survey found it.
+        year_basis: `declared`, or `inferred`.
         collected_at: when the evidence was collected, in UTC: nothing that is not dated by its text is later.
         mtime: when the source was last written, in UTC; it bounds a year, and tells a date only where no name does.
         name_date: what the file's name says: `2024`, `2024-01` or `2024-01-07`.
+        beside: days (`2024-01-07/2024-01-09`) on which sources that write years have events, as this one does: they
+            make its year where its last change is that of a copy.
         date_order: how dates of bare numbers are read: `mdy`, `dmy`, `ymd`.
         start: the instant from which seconds since a start count: with a zone, or the source's local time without one.
         descending: the source lists its newest events first.
@@ -51,6 +53,7 @@ class TimeRule:
     collected_at: datetime | None = None
     mtime: datetime | None = None
     name_date: str | None = None
+    beside: str | None = None
     date_order: str | None = None
     start: datetime | None = None
     descending: bool = False

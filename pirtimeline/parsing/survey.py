@@ -15,7 +15,7 @@ import polars as pl
 
 from pirtimeline.errors import FormatError
 from pirtimeline.evidence import Found, Source
-from pirtimeline.parsing import clock, rotation, starts, times, zones
+from pirtimeline.parsing import clock, rotation, starts, times, years, zones
 from pirtimeline.parsing.clock import TimeRule
 from pirtimeline.parsing.clues import clue_events, read_pieces
 from pirtimeline.parsing.detect import detect
@@ -210,8 +210,18 @@ def _inferred(
     orders = rotation.orders(events)
     sets = rotation.sets(rotation.members(events, orders, paths, {key: one.mtime for key, one in looked.items()}))
     begun = starts.starts(paths, events)
-    started = {key: _started(plan, begun.get(key)) for key, plan in timed.items()}
+    near = years.beside(events, {key: plan.inferred for key, plan in timed.items()}, paths)
+    dated = {key: _in_year(plan, near.get(key)) for key, plan in timed.items()}
+    started = {key: _started(plan, begun.get(key)) for key, plan in dated.items()}
     return {key: _ordered(plan, orders.get(key, plan.order), sets.get(key)) for key, plan in started.items()}
+
+
+def _in_year(plan: SourcePlan, near: years.Beside | None) -> SourcePlan:
+    """Say on which days a source's stamps without years are those of others."""
+    if near is None:
+        return plan
+    rule = replace(plan.inferred, beside=near.days)
+    return replace(plan, rule=rule, inferred=rule, because=(*plan.because, near.because))
 
 
 def _started(plan: SourcePlan, start: starts.Start | None) -> SourcePlan:
