@@ -34,6 +34,13 @@ LIFECYCLE = r"^(?:tomcat|spring|systemd|os|k8s|svc)\."
 """Signatures of processes that start and stop: what follows from an act, seldom the act itself."""
 
 
+STARTS = r"^(?:tomcat\.start(?:ing|ed)|spring\.started|jboss\.started|db\.started|systemd\.started|k8s\.started)$"
+"""Signatures of processes that came up: most often that is where a log begins, and changes nothing."""
+
+SOON = timedelta(minutes=5)
+"""A process that came up this long before trouble may have begun it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
     """A change before the incident: its event, what it speaks of, and whether and when it was taken back."""
@@ -102,6 +109,7 @@ def best(
     near = [t for t in candidates if core - beginning.within <= t.at <= core]
     if beginning.target:
         near = [t for t in near if _on_store(t, stores)]
+    near = [t for t in near if core - t.at <= SOON or not re.search(STARTS, t.signature_id)]
     if beginning.only:
         near = [t for t in near if t.mention.action in beginning.actions]
     if not near:

@@ -205,7 +205,7 @@ def _inferred(
     folders = folder_hosts(paths)
     dates = _date_orders(events, {key: rotation.series(path) for key, path in paths.items()})
     hosted = {key: _hosted(plan, named.get(key), folders.get(key)) for key, plan in plans.items()}
-    found = zones.infer(_clued(hosted, named), events)
+    found = zones.infer(_clued(hosted, _told_hosts(named, folders)), events)
     timed = {key: _timed(plan, dates.get(key), found.get(key)) for key, plan in hosted.items()}
     orders = rotation.orders(events)
     sets = rotation.sets(rotation.members(events, orders, paths, {key: one.mtime for key, one in looked.items()}))
@@ -250,6 +250,12 @@ def _named_hosts(events: pl.DataFrame) -> dict[str, str]:
     named = events.filter(pl.col("host_name").is_not_null()).group_by("source_id").agg(pl.col("host_name").unique())
     alone = named.filter(pl.col("host_name").list.len() == 1)
     return {source_id: hosts[0] for source_id, hosts in alone.iter_rows()}
+
+
+def _told_hosts(named: Mapping[str, str], folders: Mapping[str, str]) -> dict[str, str]:
+    """Say which host a source is of for sure: the one its text names, or its folder where a text in it names that."""
+    sure = {host for key, host in named.items() if folders.get(key) == host}
+    return {key: host for key, host in folders.items() if host in sure} | dict(named)
 
 
 def _date_orders(events: pl.DataFrame, series: Mapping[str, str]) -> dict[str, str]:
