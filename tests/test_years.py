@@ -98,7 +98,11 @@ def test_a_host_s_folder_shows_the_zone_of_a_syslog_that_names_the_host(tmp_path
     access = "".join(
         f'192.0.2.9 - - [18/Mar/2024:05:{number:02}:00 -0400] "GET / HTTP/1.1" 200 1\n' for number in range(30)
     )
-    files = {"web1/httpd/access.log": access, "web1/syslog": syslog(DAY, step=timedelta(hours=3)), "db1/x.log": app(DAY)}
+    files = {
+        "web1/httpd/access.log": access,
+        "web1/syslog": syslog(DAY, step=timedelta(hours=3)),
+        "db1/x.log": app(DAY),
+    }
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, "utf-8")

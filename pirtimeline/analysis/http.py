@@ -178,7 +178,9 @@ def _traffic(found: Incident) -> Iterator[Condition]:
     factor = limit["factor"]
     for name, flags in (("surge", rolled >= factor * usual), ("drop", rolled <= usual / factor)):
         for start, end in runs(flags.fill_null(False), least=1):
-            since, until = found.bins["bin"][max(0, start - size + 1)], found.bins["bin"][end - 1] + found.every
+            own = found.bins["total"].slice(max(0, start - size + 1), size)
+            first = (own >= factor * usual if name == "surge" else own <= usual / factor).arg_max() or 0
+            since, until = found.bins["bin"][max(0, start - size + 1) + first], found.bins["bin"][end - 1] + found.every
             if name == "drop" and end > outage.first:
                 continue
             yield from _traffic_one(found, f"http.traffic_{name}", since, until, usual)
