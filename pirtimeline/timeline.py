@@ -28,6 +28,9 @@ ORDER = ("communication", "detection", "containment", "response", "recovery", "c
 TOLD_MOMENTS = {"impact_start": "impact", "mitigated": "recovery", "recovered": "recovery"}
 """Moments that counts show: no single message tells them."""
 
+COUNTED_CHANGES = ("http.traffic_surge", "http.traffic_drop")
+"""Changes that counts show: no single event is one."""
+
 SHOWN_BY_MOMENTS = ("http.5xx_burst", "http.recovered")
 
 
@@ -213,7 +216,8 @@ def _moment_title(name: str, facts: Facts, hosts: list[str]) -> str:
 def _symptoms(facts: Facts, inputs: Inputs) -> list[Entry]:
     """Give each finding that is no single act an entry with its first, last and count."""
     told = ("lead", "cause", "symptom", "impact", "data_quality")
-    rows = facts.findings.filter(pl.col("role").is_in(told) & pl.col("first_timestamp").is_not_null())
+    shown = pl.col("role").is_in(told) | pl.col("signature_id").is_in(COUNTED_CHANGES)
+    rows = facts.findings.filter(shown & pl.col("first_timestamp").is_not_null())
     rows = rows.filter(~pl.col("severity").str.starts_with("info"))
     if "impact_start" in facts.moments:
         rows = rows.filter(~pl.col("signature_id").is_in(SHOWN_BY_MOMENTS))

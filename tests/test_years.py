@@ -70,6 +70,11 @@ def test_two_years_with_the_same_days_tell_nothing(tmp_path: Path) -> None:
     assert years_of(tmp_path, files) == [2026]
 
 
+def test_a_few_sources_among_many_tell_nothing(tmp_path: Path) -> None:
+    others = {f"{number}.log": app(DAY + timedelta(days=40 * number)) for number in (1, 2)}
+    assert years_of(tmp_path, {"app.log": app(DAY), "syslog": syslog(DAY)} | others) == [2026]
+
+
 def test_no_year_lies_behind_the_last_change(tmp_path: Path) -> None:
     files = {"app.log": app(DAY.replace(year=2028)), "syslog": syslog(DAY)}
     assert years_of(tmp_path, files) == [2026]

@@ -51,8 +51,8 @@ def beside(events: pl.DataFrame, rules: Mapping[str, TimeRule], paths: Mapping[s
         paths: source id -> path.
 
     Returns:
-        source id -> days, for sources that meet others in one year alone, and in another than that of their last
-        change.
+        source id -> days, for sources that meet more than half of the others in one year alone, and in another than
+        that of their last change.
 
     Example:
         >>> local = [datetime(2024, 3, 18, 9), datetime(1970, 3, 18, 10)]
@@ -96,8 +96,9 @@ def _of_source(
     written = None if rule.written is None else in_utc(rule.written).replace(tzinfo=None)
     if written is not None and any(abs(one - written) <= _NEAR for one in _in_years(last, written.year)):
         return None
-    met = {day: one for stamp in days for day, one in _meetings(stamp, dated, written)}
-    if not met or (max(met) - min(met)).days > _APART:
+    placed = [(day, one) for stamp in days for day, one in _meetings(stamp, dated, written)]
+    met = dict(reversed(placed))
+    if 2 * len({one for _, one in placed}) <= len(dated) or (max(met) - min(met)).days > _APART:
         return None
     first, end = min(met), max(met)
     if written is not None and _latest(last, written).year == _nearest(last, end).year:
