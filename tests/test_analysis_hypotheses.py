@@ -128,6 +128,50 @@ def test_end_of_a_release_that_fails_at_once_is_still_the_change() -> None:
     assert ends["role"].unique().to_list() == ["change"]
 
 
+@pytest.mark.parametrize(("seconds", "is_change"), [(600, False), (1700, True)])
+def test_process_that_came_up_is_a_change_only_shortly_before(seconds: float, *, is_change: bool) -> None:
+    scene, begin, end = scenes.Scene(), 1830.0, 2200.0
+    scene.traffic(4000, rate=1.0, fails=lambda t: begin <= t < end)
+    text = "database system is ready to accept connections"
+    scene.line("db1/postgresql.log", "db1", seconds, text, parser="postgresql")
+    trace = "java.security.cert.CertificateExpiredException: NotAfter: Mon Mar 04 01:30:00 UTC 2024"
+    for n in range(50):
+        thrown = {"exception_type": trace.split(":", maxsplit=1)[0], "exception_message": trace, "stack_trace": trace}
+        scene.line("app1/app.log", "app1", begin + n * 7, "payment failed", severity="ERROR", **thrown)
+    scenes.responses(scene, begin, end)
+    facts = analyse(scene.inputs())
+    assert facts.hypotheses[0].chain == "C08"
+    assert any(text in one.title for one in facts.candidates) == is_change
+
+
+def test_surge_of_traffic_begins_with_its_first_full_bin_and_comes_before_full_queues() -> None:
+    scene, begin, end = scenes.Scene(), 1800.0, 2300.0
+    scene.traffic(4000, rate=1.0, fails=lambda t: begin + 60 <= t < end)
+    for n in range(6000):
+        scene.line(
+            "web1/access.log",
+            "web1",
+            begin + n / 12,
+            None,
+            http_status_code=200,
+            http_method="GET",
+            url_path="/shop/sale",
+            client_ip=f"198.51.100.{n % 200}",
+            parser="proxy",
+            duration_ms=900.0,
+        )
+    for n in range(80):
+        text = "java.util.concurrent.RejectedExecutionException: Queue capacity is full"
+        scene.line("app1/app.log", "app1", begin + 60 + n * 5, text, severity="WARN")
+    scenes.responses(scene, begin + 60, end)
+    facts = analyse(scene.inputs())
+    (surge,) = facts.findings.filter(pl.col("signature_id") == "http.traffic_surge").to_dicts()
+    assert abs((surge["first_timestamp"] - scenes.at(begin)).total_seconds()) < 25
+    assert facts.hypotheses[0].chain == "C17"
+    rows = timeline(facts, scene.inputs())
+    assert rows.filter(pl.col("title").str.starts_with("Traffic surged"))["role"].to_list() == ["change"]
+
+
 def test_release_of_another_service_during_the_impact_is_no_response() -> None:
     scene = scenes.faulty()
     scene.ops(2000, "deploy started: mailer 2.0 on mail1")

@@ -100,16 +100,22 @@ def triggers(points: pl.DataFrame, hosts: list[str], *, before: datetime | None)
 
 
 def best(
-    candidates: list[Trigger], beginning: Beginning, core: datetime, *, stores: frozenset[str] = frozenset()
+    candidates: list[Trigger],
+    beginning: Beginning,
+    core: datetime,
+    *,
+    stores: frozenset[str] = frozenset(),
+    onset: datetime | None = None,
 ) -> Trigger | None:
     """Choose the change that a chain most likely begins with, by what it says, whom it concerns and how near it is.
 
-    `stores` are the hosts of what the service depends on: a chain about the loss of one begins there.
+    `stores` are the hosts of what the service depends on: a chain about the loss of one begins there. `onset` is when
+    trouble began, where the core has no date of its own but lies between two.
     """
     near = [t for t in candidates if core - beginning.within <= t.at <= core]
     if beginning.target:
         near = [t for t in near if _on_store(t, stores)]
-    near = [t for t in near if core - t.at <= SOON or not re.search(STARTS, t.signature_id)]
+    near = [t for t in near if (onset or core) - t.at <= SOON or not re.search(STARTS, t.signature_id)]
     if beginning.only:
         near = [t for t in near if t.mention.action in beginning.actions]
     if not near:
