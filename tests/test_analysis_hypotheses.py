@@ -144,6 +144,21 @@ def test_process_that_came_up_is_a_change_only_shortly_before(seconds: float, *,
     assert any(text in one.title for one in facts.candidates) == is_change
 
 
+@pytest.mark.parametrize(("host", "is_change"), [("web1", False), ("db1", True)])
+def test_what_was_done_to_another_host_fills_no_disk_here(host: str, *, is_change: bool) -> None:
+    scene, begin, end = scenes.Scene(), 1830.0, 2200.0
+    scene.traffic(4000, rate=1.0, fails=lambda t: begin <= t < end)
+    command = "alice : TTY=pts/0 ; PWD=/root ; USER=root ; COMMAND=/usr/bin/apt-get install tzdata"
+    scene.ops(1700, command, host=host, process="sudo")
+    text = 'could not extend file "base/16384": No space left on device'
+    for n in range(20):
+        scene.line("db1/postgresql.log", "db1", begin + n * 15, text, parser="postgresql", severity="ERROR")
+    scenes.responses(scene, begin, end)
+    facts = analyse(scene.inputs())
+    (found,) = [one for one in facts.candidates if one.chain == "C09"]
+    assert ("tzdata" in found.title) == is_change
+
+
 def test_surge_of_traffic_begins_with_its_first_full_bin_and_comes_before_full_queues() -> None:
     scene, begin, end = scenes.Scene(), 1800.0, 2300.0
     scene.traffic(4000, rate=1.0, fails=lambda t: begin + 60 <= t < end)

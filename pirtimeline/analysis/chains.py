@@ -40,12 +40,16 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beginning:
-    """The change that a chain begins with: what kind counts most, how long before, and whether the chain needs one."""
+    """The change that a chain begins with: what kind counts most, how long before, and whether the chain needs one.
+
+    `only`: of these kinds alone; `local`: on the host of the chain's core; `target`: what it must concern.
+    """
 
     actions: tuple[str, ...]
     within: timedelta
     required: bool
     only: bool = False
+    local: bool = False
     target: str = ""
 
 
@@ -117,6 +121,7 @@ def _beginning(entry: dict[str, Any]) -> Beginning:
         within=span(entry["within"]),
         required=bool(entry["required"]),
         only=bool(entry.get("only", False)),
+        local=bool(entry.get("local", False)),
         target=entry.get("target", ""),
     )
 

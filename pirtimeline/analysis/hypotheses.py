@@ -124,9 +124,8 @@ def _matched(chain: Chain, stage: Scene) -> list[tuple[dict[str, Found], Trigger
         return []
     at = core.row["at"]
     first = min(at, stage.start or at)
-    touched, onset = stage.touched, stage.start or at
-    change = chain.change
-    trigger = best(stage.candidates, change, first, stores=touched.stores, onset=onset) if change else None
+    place = {"stores": stage.touched.stores, "onset": stage.start or at, "host": core.row["host_name"]}
+    trigger = best(stage.candidates, chain.change, first, **place) if chain.change else None
     if trigger is None and chain.change and chain.change.required and chain.change.only:
         return []
     links = {chain.core.name: core}

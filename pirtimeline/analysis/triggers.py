@@ -37,6 +37,9 @@ LIFECYCLE = r"^(?:tomcat|spring|systemd|os|k8s|svc)\."
 STARTS = r"^(?:tomcat\.start(?:ing|ed)|spring\.started|jboss\.started|db\.started|systemd\.started|k8s\.started)$"
 """Signatures of processes that came up: most often that is where a log begins, and changes nothing."""
 
+HERE = r"^(?:change\.(?:\w+_by_hand|package)|sec\.sudo|resp\.service_action|svc\.|db\.)|" + LIFECYCLE
+"""Signatures of what is done to the host that logs it."""
+
 SOON = timedelta(minutes=5)
 """A process that came up this long before trouble may have begun it."""
 
@@ -106,21 +109,30 @@ def best(
     *,
     stores: frozenset[str] = frozenset(),
     onset: datetime | None = None,
+    host: str | None = None,
 ) -> Trigger | None:
     """Choose the change that a chain most likely begins with, by what it says, whom it concerns and how near it is.
 
     `stores` are the hosts of what the service depends on: a chain about the loss of one begins there. `onset` is when
-    trouble began, where the core has no date of its own but lies between two.
+    trouble began, where the core has no date of its own but lies between two; `host` is the core's.
     """
     near = [t for t in candidates if core - beginning.within <= t.at <= core]
     if beginning.target:
         near = [t for t in near if _on_store(t, stores)]
     near = [t for t in near if (onset or core) - t.at <= SOON or not re.search(STARTS, t.signature_id)]
+    if beginning.local and host:
+        near = [t for t in near if host in (_places(t) or {host})]
     if beginning.only:
         near = [t for t in near if t.mention.action in beginning.actions]
     if not near:
         return None
     return max(near, key=lambda t: (round(_points(t, beginning, core), 3), -t.at.timestamp(), t.event_id))
+
+
+def _places(trigger: Trigger) -> set[str]:
+    """List the hosts on which a change was made, none where its words do not tell."""
+    here = {trigger.host_name} if trigger.host_name and re.search(HERE, trigger.signature_id) else set()
+    return set(trigger.mention.hosts) or here
 
 
 def _on_store(trigger: Trigger, stores: frozenset[str]) -> bool:
