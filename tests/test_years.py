@@ -51,7 +51,7 @@ def test_a_copy_s_year_is_that_of_the_sources_beside_it(tmp_path: Path) -> None:
     plan = json.loads((tmp_path / "case/plan.json").read_text("utf-8"))
     told = next(one for one in plan.values() if one["path"].endswith("syslog"))
     (because,) = [one for one in told["because"] if one["field"] == "year"]
-    assert because["value"] == 2024 and len(because["event_ids"]) == 2
+    assert because["value"] == 2024 and len(because["event_ids"]) == 1
     assert "app.log dates events on days on which this source has stamps" in because["text"]
     assert "2026-11-24, is that of a copy" in because["text"]
 

@@ -68,12 +68,10 @@ def beside(events: pl.DataFrame, rules: Mapping[str, TimeRule], paths: Mapping[s
         return {}
     dated = _dated(events, paths)
     own = yearless.filter(pl.col("source_id").is_in(asked)).group_by("source_id", maintain_order=True)
-    stamps = own.agg(
-        pl.col("local").dt.date().unique().sort(), pl.col("byte_offset").min(), last=pl.col("local").last()
-    )
+    stamps = own.agg(pl.col("local").dt.date().unique().sort(), last=pl.col("local").last())
     found = {}
-    for key, days, at, last in stamps.iter_rows():
-        if one := _of_source(days, last, rules[key], dated, f"{key}:{at}"):
+    for key, days, last in stamps.iter_rows():
+        if one := _of_source(days, last, rules[key], dated):
             found[key] = one
     return found
 
@@ -90,9 +88,7 @@ def _dated(events: pl.DataFrame, paths: Mapping[str, str]) -> list[_Stretch]:
     return sorted(_Stretch(first, last, paths[key], f"{key}:{at}") for key, first, last, at in spans.iter_rows())
 
 
-def _of_source(
-    days: Sequence[date], last: datetime, rule: TimeRule, dated: Sequence[_Stretch], event: str
-) -> Beside | None:
+def _of_source(days: Sequence[date], last: datetime, rule: TimeRule, dated: Sequence[_Stretch]) -> Beside | None:
     written = None if rule.written is None else in_utc(rule.written).replace(tzinfo=None)
     if written is not None and any(abs(one - written) <= _NEAR for one in _in_years(last, written.year)):
         return None
@@ -107,7 +103,7 @@ def _of_source(
     text = f"{founder.path.rsplit('/', 1)[-1]} dates events on days on which this source has stamps without a year" + (
         "" if written is None else f", and its last change, {written:%Y-%m-%d}, is that of a copy"
     )
-    because = {"field": "year", "value": end.year, "event_ids": [founder.event, event], "text": text}
+    because = {"field": "year", "value": end.year, "event_ids": [founder.event], "text": text}
     return Beside(f"{first}/{end}", because)
 
 

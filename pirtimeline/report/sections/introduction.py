@@ -175,12 +175,19 @@ def _year_and_order(draft: Draft) -> list[Claim]:
         for field in ("year", "date", "host", "order"):
             reasons = _because(draft, str(source["source_id"]), field)
             if reasons:
-                value = (draft.plan.get(str(source["source_id"])) or {}).get(field)
+                value = _settled(draft, str(source["source_id"]), field)
                 named = f" {md(str(value))}" if value and field != "order" else ""
                 told.setdefault(f"{field.capitalize()}{named}: {reasons}", []).append(
                     str((source.get("paths") or ["?"])[0])
                 )
     return [derived(f"{how} ({_listed(paths)}).") for how, paths in sorted(told.items())]
+
+
+def _settled(draft: Draft, source_id: str, field: str) -> object:
+    """Give what was settled: as the plan has it, else as its reason does."""
+    plan = draft.plan.get(source_id) or {}
+    said = [reason.get("value") for reason in plan.get("because") or [] if reason.get("field") == field]
+    return plan.get(field) or next(iter(said), None)
 
 
 def _listed(paths: Sequence[str], most: int = 8) -> str:
