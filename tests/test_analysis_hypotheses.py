@@ -159,6 +159,21 @@ def test_what_was_done_to_another_host_fills_no_disk_here(host: str, *, is_chang
     assert ("tzdata" in found.title) == is_change
 
 
+def test_service_stopped_by_hand_is_no_faulty_release_whoever_stopped_it() -> None:
+    scene, begin, end = scenes.Scene(), 1830.0, 2200.0
+    scene.traffic(4000, rate=1.0, fails=lambda t: begin <= t < end, app_answers=False)
+    command = "deploybot : TTY=pts/0 ; PWD=/root ; USER=root ; COMMAND=/usr/bin/systemctl stop shop"
+    scene.ops(1829, command, host="app1", process="sudo")
+    text = 'connect() failed (111: Connection refused) while connecting to upstream, upstream: "http://192.0.2.2:8080/"'
+    for n in range(50):
+        scene.line("web1/error.log", "web1", begin + n * 7, text, parser="nginx_error", severity="ERROR")
+    scenes.responses(scene, begin, end)
+    facts = analyse(scene.inputs())
+    assert facts.hypotheses[0].chain == "C22"
+    assert "systemctl stop shop" in facts.hypotheses[0].title
+    assert all(one.chain != "C10E" or "stop" not in one.title for one in facts.candidates)
+
+
 def test_surge_of_traffic_begins_with_its_first_full_bin_and_comes_before_full_queues() -> None:
     scene, begin, end = scenes.Scene(), 1800.0, 2300.0
     scene.traffic(4000, rate=1.0, fails=lambda t: begin + 60 <= t < end)

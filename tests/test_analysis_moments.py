@@ -95,3 +95,17 @@ def test_nothing_at_all_is_analysed_without_complaint() -> None:
     facts = analyse(scenes.inputs(pl.DataFrame(schema=scenes.SCHEMA), []))
     assert facts.moments == {}
     assert facts.to_json()["window"]["start"] is None
+
+
+def test_a_stray_failure_later_does_not_put_recovery_off() -> None:
+    scene = scenes.Scene()
+    scene.traffic(5000, rate=1.0, fails=lambda t: 1800 <= t < 2200 or 3999 <= t < 4000.9)
+    facts = analyse(scene.inputs())
+    assert 2195 <= seconds(facts, "recovered") <= 2230
+
+
+def test_failures_that_trickle_on_put_recovery_off() -> None:
+    scene = scenes.Scene()
+    scene.traffic(6000, rate=1.0, fails=lambda t: 1800 <= t < 2200 or (2200 <= t < 3500 and int(t) % 20 == 0))
+    facts = analyse(scene.inputs())
+    assert seconds(facts, "recovered") > 3400

@@ -42,13 +42,15 @@ class Link:
 class Beginning:
     """The change that a chain begins with: what kind counts most, how long before, and whether the chain needs one.
 
-    `only`: of these kinds alone; `local`: on the host of the chain's core; `target`: what it must concern.
+    `only`: of these kinds alone; `but`: not of those; `local`: on the host of the chain's core; `target`: what it must
+    concern.
     """
 
     actions: tuple[str, ...]
     within: timedelta
     required: bool
     only: bool = False
+    but: tuple[str, ...] = ()
     local: bool = False
     target: str = ""
 
@@ -121,6 +123,7 @@ def _beginning(entry: dict[str, Any]) -> Beginning:
         within=span(entry["within"]),
         required=bool(entry["required"]),
         only=bool(entry.get("only", False)),
+        but=tuple(entry.get("but", ())),
         local=bool(entry.get("local", False)),
         target=entry.get("target", ""),
     )

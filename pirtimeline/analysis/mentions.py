@@ -72,10 +72,13 @@ class Mention:
 def mention(text: str, hosts: Iterable[str] = ()) -> Mention:
     """Read a message for its action, phase, service, versions and hosts: known ones, else what stands as a place.
 
+    Of a command under sudo the command is read, not the person who gave it.
+
     Example:
         >>> mention("deploy started: shop 1.4.1 -> 1.4.2 on app1 by bot", ["app1", "db1"])
         Mention(action='deploy', phase='started', service='shop', old_version='1.4.1', version='1.4.2', hosts=('app1',))
     """
+    text = spoken(text)
     lower = text.lower()
     step = _STEP.search(text)
     named = next((m for m in _NAMED.finditer(text) if m[1].lower() not in _NO_NAME and not _ADDRESS.match(m[2])), None)

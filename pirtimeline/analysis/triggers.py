@@ -120,6 +120,7 @@ def best(
     if beginning.target:
         near = [t for t in near if _on_store(t, stores)]
     near = [t for t in near if (onset or core) - t.at <= SOON or not re.search(STARTS, t.signature_id)]
+    near = [t for t in near if t.mention.action not in beginning.but]
     if beginning.local and host:
         near = [t for t in near if host in (_places(t) or {host})]
     if beginning.only:

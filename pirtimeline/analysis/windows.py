@@ -6,7 +6,7 @@ the series. Without requests the errors in the logs stand in, with less to be sa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -223,11 +223,17 @@ def mitigated(bins: pl.DataFrame, found: Outage, *, every: timedelta) -> Hold | 
 def recovered(bins: pl.DataFrame, found: Outage, *, every: timedelta) -> Hold | None:
     """Find the first bin from which nothing fails beyond the calm and at least half of the traffic is back."""
     failed, total = (bins[c].to_numpy().astype(np.float64) for c in ("failed", "total"))
-    bad = worse(failed, total, found.calm) | ((total == 0) if found.kind == "silence" else False)
+    strict = worse(failed, total, found.calm)
+    usual = replace(found.calm, failed=max(found.calm.failed, 1.0))  # a stray failure, had the calm been longer
+    later = np.arange(len(failed)) > found.last
+    bad = np.where(later, worse(failed, total, usual), strict) | ((total == 0) if found.kind == "silence" else False)
     least = found.calm.rate / 2 if found.kind != "errors" else 0.0
     for index in (int(i) + 1 for i in np.flatnonzero(bad) if i >= found.first):
         length = _hold(RECOVERED_HOLD, index, len(failed), every)
-        if index + LEAST_BINS > len(failed) or bad[index : index + length].any():
+        span = slice(index, index + length)
+        if index + LEAST_BINS > len(failed) or bad[span].any():
+            continue
+        if worse(failed[span].sum(keepdims=True), total[span].sum(keepdims=True), usual).any():
             continue
         back = _volume_back(total[: index + length], index, least)
         start = index if back is None else back
