@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -12,8 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pirtimeline import evidence
 from pirtimeline.parsing.delimited import Header, header, names_of, read
 from pirtimeline.parsing.plugin import Format
+from pirtimeline.parsing.registry import installed
+from pirtimeline.parsing.survey import survey
 
 
 def frame(lines: list[str]) -> tuple[Header, pl.DataFrame]:
@@ -160,3 +164,15 @@ def test_a_cell_larger_than_the_csv_module_allows() -> None:
 def test_carriage_return_within_a_line_and_a_cell_too_large_are_no_table() -> None:
     assert header(["time,level\rmessage", "2024-03-04 02:58:03,INFO"]) is None
     assert header(["time," + "x" * 200_000, "2024-03-04 02:58:03,INFO"]) is None
+
+
+def test_header_of_iis_says_more_than_the_order_of_most(tmp_path: Path) -> None:
+    fields = "#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent)"
+    head = f"#Software: Microsoft Internet Information Services 10.0\n#Version: 1.0\n{fields} sc-status time-taken\n"
+    line = "2024-03-04 02:58:{:02} 192.0.2.10 GET /shop - 443 - 198.51.100.4 okhttp/4.12.0 503 31\n"
+    usual = "2024-03-04 02:59:00 192.0.2.10 GET /shop/cart id=7 443 - 198.51.100.4 okhttp/4.12.0 - 503 0 64 1203\n"
+    for name, text in (("headed", head + "".join(map(line.format, range(30)))), ("bare", usual * 30)):
+        (tmp_path / f"{name}.log").write_text(text, "utf-8")
+    plans = survey(evidence.walk([tmp_path]), installed()).plans
+    kinds = {one.path: [use.format.kind for use in one.formats] for one in plans.values()}
+    assert kinds == {"headed.log": ["w3c"], "bare.log": ["lines"]}

@@ -364,3 +364,13 @@ def test_the_order_of_nested_keys_counts() -> None:
         "host_name": "h1",
         "extra": '{"host": {"message": "no host"}}',
     }
+
+
+def test_alert_that_is_over_has_the_time_of_its_end() -> None:
+    labels = '"labels":{"alertname":"ShopDown"},"startsAt":"2024-03-04T02:59:00Z"'
+    firing = f'{{"status":"firing",{labels},"endsAt":"0001-01-01T00:00:00Z"}}'
+    over = f'{{"status":"resolved",{labels},"endsAt":"2024-03-04T03:31:00Z"}}'
+    found = read(pl.Series([firing, over, firing]), Format(name="mine", title="", kind="json"))
+    times = ["2024-03-04T02:59:00Z", "2024-03-04T03:31:00Z", "2024-03-04T02:59:00Z"]
+    assert found["timestamp_text"].to_list() == times
+    assert found["event_action"].to_list() == ["firing", "resolved", "firing"]

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from pirtimeline.parsing import generic, inside, structures
+from pirtimeline.parsing.delimited import is_fields
 from pirtimeline.parsing.elements import is_document
 from pirtimeline.parsing.framing import EVERYTHING
 from pirtimeline.parsing.leading import LED, settled
@@ -48,6 +49,7 @@ def detect(
     found = matches(samples["text"], outer)
     places = bounds(samples["source_id"])
     _leave_documents(samples, found, outer, places)
+    _leave_headed(samples, found, outer, places)
     for source_id, names in (known or {}).items():
         begin, end = places.get(source_id, (0, 0))
         found[begin:end, [place for place, one in enumerate(outer) if one.name in names]] = False
@@ -107,6 +109,16 @@ def _leave_documents(
             first = next((line for line in samples["text"][begin : min(begin + 20, end)] if line.strip()), "")
             if is_document(first):
                 found[begin:end, mine] = False
+
+
+def _leave_headed(
+    samples: pl.DataFrame, found: Matches, formats: Sequence[Format], places: Mapping[str, tuple[int, int]]
+) -> None:
+    """Let no format of lines guess at cells that a header names: `#Fields` says more than the order of most."""
+    mine = [place for place, one in enumerate(formats) if one.kind == "lines"]
+    for begin, end in places.values():
+        if any(map(is_fields, samples["text"][begin : min(begin + 20, end)])):
+            found[begin:end, mine] = False
 
 
 def _named_elements(lines: pl.DataFrame, one: Format, formats: Sequence[Format]) -> Format:

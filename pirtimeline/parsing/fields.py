@@ -25,6 +25,14 @@ class Target(NamedTuple):
     hint: str = ""
 
 
+class Over(NamedTuple):
+    """How an event says that something is over, and the key of when: a key that has one of some words."""
+
+    key: str
+    words: tuple[str, ...]
+    time: str
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """Columns that a set of keys gives away: `when` they all are there; `constants` are columns that they settle."""
@@ -32,6 +40,7 @@ class Profile:
     when: frozenset[str]
     targets: Mapping[str, tuple[Target, ...]]
     constants: Mapping[str, str]
+    over: Over | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +124,15 @@ def _table() -> FieldMap:
     wrappers = tuple(plain(key) for key in told["wrappers"])
     named = [targets, *(one.targets for one in profiles)]
     parts = frozenset[str]().union(*(_parts(one) for one in named), *(one.when for one in profiles))
-    parts = parts.union(*(one.keys for one in joins))
+    parts = parts.union(*(one.keys for one in joins), *([one.over.time] for one in profiles if one.over))
     return FieldMap(targets, wrappers, profiles, joins, {}, parts)
 
 
 def _profile(told: Mapping[str, Any]) -> Profile:
     when = frozenset(plain(key) for key in told["when"])
-    return Profile(when, _targets(told["columns"], _PROFILE), told.get("set", {}))
+    over = told.get("over")
+    ends = over and Over(plain(over["key"]), tuple(over["words"]), plain(over["time"]))
+    return Profile(when, _targets(told["columns"], _PROFILE), told.get("set", {}), ends)
 
 
 def _targets(columns: Mapping[str, Sequence[str]], rank: int) -> dict[str, tuple[Target, ...]]:

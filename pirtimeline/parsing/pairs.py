@@ -118,6 +118,8 @@ def assign(pairs: pl.DataFrame, names: Sequence[str], height: int, one: Format) 
         by_key = _ByKey(row[order], key[order], values[order])
     state = _Filling(height, _stale(by_key))
     claims = _by_column(_claims(table, shapes, names, by_key, shapes.of_pair[order]))
+    for claim in _ends(table, shapes, names, by_key):
+        _fill(state, "timestamp_text", [claim], by_key, one)
     for column, claimed in claims.items():
         _fill(state, column, claimed, by_key, one)
     _join_times(state, table, by_key, names)
@@ -230,6 +232,23 @@ def _meanings(table: FieldMap, shapes: _Shapes, names: Sequence[str]) -> dict[tu
             for target in told.get(names[one], ()):
                 means[one, target].append(place)
     return means
+
+
+def _ends(table: FieldMap, shapes: _Shapes, names: Sequence[str], by_key: _ByKey) -> Iterator[_Claim]:
+    """Give the time at which something ended where an event says that it did: it is the event's time then."""
+    for place, keys in enumerate(shapes.keys):
+        said = {plain(names[one]): one for one in keys}
+        for over in (one.over for one in matching(table, [names[one] for one in keys])):
+            if over is None or over.key not in said or over.time not in said:
+                continue
+            told = np.flatnonzero(by_key.key == said[over.key])
+            ended = by_key.values[told]["value"].str.to_lowercase().is_in(over.words).to_numpy()
+            rows = by_key.row[told[ended]]
+            rows = rows[shapes.of_row[rows] == place]
+            times = np.flatnonzero(by_key.key == said[over.time])
+            mine = times[np.isin(by_key.row[times], rows)]
+            if len(mine):
+                yield _Claim(Target("timestamp_text", 0), mine, names[said[over.time]])
 
 
 def _by_column(claims: Iterable[_Claim]) -> dict[str, list[_Claim]]:
