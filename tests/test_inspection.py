@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,3 +61,12 @@ def test_advice_names_zones_and_rejects_and_stands_beside_each_source(told: Any)
     assert rows["app2/zoned.log"]["advice"] == []
     assert rows["web1/notes.txt"]["rejects"] and "nothing here" in rows["web1/notes.txt"]["advice"][-1]
     assert rows["web1/notes.txt"]["examples"] == ["nothing here", "has a time", "or a level"]
+
+
+def test_frames_at_which_the_end_of_a_large_source_begins_are_no_rejects(tmp_path: Path) -> None:
+    frames = "".join(f"   at Shop.Store.Insert(Order o) in /src/Store.cs:line {number}\n" for number in range(400))
+    line = "2024-04-21 12:00:{:02}.000 +00:00 [ERR] An unhandled exception has occurred\n" + frames
+    (tmp_path / "shop.log").write_text("".join(line.format(number % 60) for number in range(200)), "utf-8")
+    (row,), _ = inspect(Settings(evidence=(str(tmp_path),)))
+    assert row["size_bytes"] > 4 << 20
+    assert (row["rejects"], row["examples"]) == (0, [])

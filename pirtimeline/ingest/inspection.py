@@ -118,8 +118,17 @@ class _Told:
 def _rows(looked: Sequence[Looked], plans: Mapping[str, SourcePlan], events: pl.DataFrame) -> list[dict[str, Any]]:
     """Tell what each source holds from the events of its samples."""
     whole = [one.source.source_id for one in looked if len(one.pieces) < 2]
+    events = _from_events(events, {one.source.source_id: one.pieces[-1][0] for one in looked if len(one.pieces) > 1})
     said = _Told(marks.tallies(events), _gaps(events, whole), _examples(events), _undated(events))
     return [_row(one, plans[one.source.source_id], said) for one in looked]
+
+
+def _from_events(events: pl.DataFrame, ends: Mapping[str, int]) -> pl.DataFrame:
+    """Leave out the lines with which the ends of sources begin in the middle of an event: nobody refused them."""
+    end = pl.col("source_id").replace_strict(ends, default=None, return_dtype=pl.UInt64)
+    within, refused = pl.col("byte_offset") >= end, pl.col("parser") == UNRECOGNISED
+    first = pl.when(within & ~refused).then("byte_offset").min().over("source_id")
+    return events.filter((within & refused & (pl.col("byte_offset") < first)).not_().fill_null(True))
 
 
 def _row(one: Looked, plan: SourcePlan, said: _Told) -> dict[str, Any]:
