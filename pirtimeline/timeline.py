@@ -202,11 +202,12 @@ def _moment(name: str, moment: Moment, facts: Facts) -> Entry:
 
 
 def _moment_title(name: str, facts: Facts, hosts: list[str]) -> str:
-    if name == "mitigated":
-        return "Most requests succeed again (mitigated)"
-    if name == "recovered":
-        return "Requests succeed again (recovered)"
     failed = facts.impact.get("failed_requests")
+    by_errors = failed is not None and failed.value is None
+    if name == "mitigated":
+        return "Most errors end (mitigated)" if by_errors else "Most requests succeed again (mitigated)"
+    if name == "recovered":
+        return "Errors end (recovered)" if by_errors else "Requests succeed again (recovered)"
     where = f" on {', '.join(hosts)}" if hosts else ""
     if failed is None or not failed.value:
         return f"Impact starts{where}"

@@ -1,9 +1,11 @@
 import json
 
 import analysis_scenes as scenes
+import polars as pl
 import pytest
 
 from pirtimeline.analysis import Facts, analyse
+from pirtimeline.timeline import timeline
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +111,18 @@ def test_failures_that_trickle_on_put_recovery_off() -> None:
     scene.traffic(6000, rate=1.0, fails=lambda t: 1800 <= t < 2200 or (2200 <= t < 3500 and int(t) % 20 == 0))
     facts = analyse(scene.inputs())
     assert seconds(facts, "recovered") > 3400
+
+
+def test_end_of_errors_is_cited_where_no_request_log_is_there() -> None:
+    scene = scenes.Scene()
+    for n in range(3000):
+        bad = 1200 <= n < 1800
+        text = "Task charge raised unexpected: connection refused" if bad else f"Task charge {n} succeeded"
+        scene.line("worker1/celery.log", "worker1", float(n), text, severity="ERROR" if bad else "INFO")
+    facts = analyse(scene.inputs())
+    assert abs(seconds(facts, "impact_start") - 1200) <= 20 and abs(seconds(facts, "recovered") - 1800) <= 20
+    assert "no errors beyond the calm's" in facts.moments["recovered"].reason
+    assert facts.impact["failed_requests"].reason == "no request log shows failed requests"
+    rows = timeline(facts, scene.inputs())
+    (row,) = rows.filter(pl.col("title") == "Errors end (recovered)").to_dicts()
+    assert len(row["event_ids"]) == 1

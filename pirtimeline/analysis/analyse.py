@@ -131,7 +131,7 @@ def _counted(found: incidents.Incident) -> dict[str, Moment]:
         return {}
     every, bins, outage = found.every, found.bins, found.outage
     start = when.impact_start(found.failed, bins, outage, every)
-    rows = found.answered if outage.kind != "errors" else found.failed.lazy()
+    rows = found.answered if found.beside is None else found.beside
     held = {
         "mitigated": when.held("mitigated", windows.mitigated(bins, outage, every=every), rows, bins, outage),
         "recovered": when.held("recovered", windows.recovered(bins, outage, every=every), rows, bins, outage),
@@ -182,7 +182,7 @@ def _impact(found: incidents.Incident, moments: dict[str, Moment], covered: dict
     during = when.span_of(moments, covered["last"])
     if found.outage is None or during is None or found.outage.kind == "errors":
         spread = f"{found.failed.height} requests failed, but no outage stands out among them"
-        reason = spread if found.failed.height else "no request log shows failed requests"
+        reason = spread if found.failed.height and found.beside is None else "no request log shows failed requests"
         names = ("failed_requests", "failed_ratio", "clients_affected", "downtime_seconds")
         return {name: Value(value=None, reason=reason) for name in names}
     return impact(found.answered, found.failed, during=during, bins=found.bins, found=found.outage, every=found.every)

@@ -15,7 +15,10 @@ from pirtimeline.schema import SEVERITY
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Requests that face users, their failures counted once, the series of both, and the outage found in it."""
+    """Requests that face users, their failures counted once, the series of both, and the outage found in it.
+
+    Where errors of all logs show the outage, `failed` are these, and `beside` all events of their hosts.
+    """
 
     tiers: requests.Tiers
     answered: pl.LazyFrame
@@ -23,6 +26,7 @@ class Incident:
     bins: pl.DataFrame
     every: timedelta
     outage: windows.Outage | None
+    beside: pl.LazyFrame | None = None
 
     @property
     def span(self) -> Interval | None:
@@ -87,9 +91,9 @@ def _by_errors(
     whole = _near(whole, within)
     every = rates.width(timedelta(seconds=whole.seconds))
     bins = rates.series(rows.select("timestamp", "severity"), span=whole, every=every, failed=grave)
-    return Incident(
-        tiers, answered, listed, bins, every, windows.outage(bins, every=every, kind="errors", within=within)
-    )
+    outage = windows.outage(bins, every=every, kind="errors", within=within)
+    beside = rows.filter(pl.col("host_name").is_in(listed["host_name"].drop_nulls().unique().to_list()))
+    return Incident(tiers, answered, listed, bins, every, outage, beside.select("timestamp", "event_id"))
 
 
 def _near(whole: Interval, within: Interval | None) -> Interval:

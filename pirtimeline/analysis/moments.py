@@ -48,15 +48,17 @@ def impact_start(failed: pl.DataFrame, bins: pl.DataFrame, found: Outage, every:
 
 
 def held(name: str, hold: Hold | None, rows: pl.LazyFrame, bins: pl.DataFrame, found: Outage) -> Moment | None:
-    """Give the moment at which a quiet stretch begins: the first request at or after the start of its first bin."""
+    """Give the moment at which a quiet stretch begins: the first row at or after the start of its first bin."""
     if hold is None:
         return None
     at = bins["bin"][hold.bin]
     near = rows.filter(pl.col("timestamp").is_between(at, at + FOLLOWS)).select("timestamp", "event_id")
     after = near.sort("timestamp", "event_id").head(1).collect(engine="streaming")
-    rule = f"at most twice the calm's share of failures ({found.calm.share:.3%})"
+    what = "errors" if found.kind == "errors" else "failures"
+    rule = f"at most twice the calm's share of {what} ({found.calm.share:.3%})"
     if name == "recovered":
-        rule = "no failures beyond the calm's" + (", at least half of the traffic back" if hold.volume_back else "")
+        back = hold.volume_back and found.kind != "errors"
+        rule = f"no {what} beyond the calm's" + (", at least half of the traffic back" if back else "")
     short = "" if hold.length >= hold.asked else f", shortened from {_span(hold.asked)}: the evidence has no more left"
     reason = f"first bin of {_span(hold.length)} with {rule}{short}"
     if not hold.volume_back:
