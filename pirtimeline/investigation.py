@@ -13,6 +13,7 @@ import yaml
 
 from pirtimeline import analysis, signatures, store
 from pirtimeline.case import Case
+from pirtimeline.ingest import marks
 from pirtimeline.ingest.parts import own_columns
 from pirtimeline.masking import mask_frame, mask_json
 from pirtimeline.objects import Location
@@ -23,9 +24,6 @@ from pirtimeline.timeline import timeline
 
 NOTES = "decisions.yaml"
 """What people decided and noted, beside the case's tables."""
-
-KEPT = frozenset({"place", "parts", "part_sha256", "read_as", "timed_as", "dated_with", "told"})
-"""What a commit mark says of how rows are kept: equal rows may lie in parts of other names, and give equal results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ def investigate(case: Case, rules: signatures.Rules | None = None) -> Investigat
         findings=found.findings,
         hits=found.hits,
         rules=rule_table(rules),
-        sources=[{key: value for key, value in one.items() if key not in KEPT} for one in case.sources],
+        sources=[{key: value for key, value in one.items() if key not in marks.KEPT} for one in case.sources],
         notes=notes(case.path),
         duplicates=copies,
     )

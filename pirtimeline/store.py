@@ -12,7 +12,7 @@ import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import polars as pl
@@ -145,24 +145,37 @@ def read_sources(case: Location) -> list[dict[str, Any]]:
 
 def each_source(case: Location) -> Iterator[dict[str, Any]]:
     """Read the commit marks source by source, none held."""
-    return (json.loads(line) for _, text in _marks(case) for line in text.split("\n") if line)
+    return (one for _, batch in each_batch(case) for one in batch)
 
 
 def read_alone(case: Location) -> list[dict[str, Any]]:
     """Read the commit marks of sources that were committed alone, as large ones are."""
-    return [json.loads(text) for _, text in _marks(case) if text.count("\n") == 1]
+    return [one for _, text in _marks(case) if text.count("\n") == 1 for one in _sources_of(text)]
 
 
-def read_batches(case: Location) -> dict[str, list[dict[str, Any]]]:
-    """Read the commit marks by file: name of the mark -> its sources."""
-    return {name: [json.loads(line) for line in text.split("\n") if line] for name, text in _marks(case)}
+def each_batch(case: Location) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Read the commit marks file by file, one held at a time: the name of the mark, and its sources.
+
+    What is committed while they are read is not among them; a mark may be committed anew once it was given.
+    """
+    for name, text in _marks(case):
+        yield name, _sources_of(text)
 
 
-def _marks(case: Location) -> list[tuple[str, str]]:
+def _sources_of(text: str) -> list[dict[str, Any]]:
+    """Read the lines of a mark as one list, so that their keys, which are the same, are held once."""
+    found: list[dict[str, Any]] = json.loads(f"[{','.join(line for line in text.split(chr(10)) if line)}]")
+    return found
+
+
+def _marks(case: Location) -> Iterator[tuple[str, str]]:
     if isinstance(case, ObjectPath):
         found = read_all((case / "sources").glob("*.jsonl"))
-        return [(url.rpartition("/")[2], data.decode()) for url, data in found.items()]
-    return [(file.name, file.read_text("utf-8")) for file in sorted((case / "sources").glob("*.jsonl"))]
+        yield from ((url.rpartition("/")[2], data.decode()) for url, data in found.items())
+        return
+    for file in sorted((case / "sources").glob("*.jsonl")):
+        with suppress(FileNotFoundError):  # another run took it back
+            yield file.name, file.read_text("utf-8")
 
 
 def scan(files: Sequence[Location], **options: Any) -> pl.LazyFrame:

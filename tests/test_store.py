@@ -84,7 +84,7 @@ def test_commit_mark_is_named_after_its_first_source_and_read_in_the_order_of_pa
     assert store.commit(tmp_path, [mark("b" * 12, path="z.log"), mark("a" * 12, path="b.log")]) == "b" * 12 + ".jsonl"
     store.commit(tmp_path, [mark("c" * 12, path="m.log")])
     assert [one["paths"][0] for one in store.read_sources(tmp_path)] == ["b.log", "m.log", "z.log"]
-    assert {name: len(batch) for name, batch in store.read_batches(tmp_path).items()} == {
+    assert {name: len(batch) for name, batch in store.each_batch(tmp_path)} == {
         "b" * 12 + ".jsonl": 2,
         "c" * 12 + ".jsonl": 1,
     }

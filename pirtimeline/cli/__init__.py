@@ -73,8 +73,8 @@ def main() -> None:
     ends_at_once()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy starts 60 ms sooner; Polars has threads of its own
     os.environ.setdefault(
-        "_RJEM_MALLOC_CONF", "dirty_decay_ms:5000,muzzy_decay_ms:-1"
-    )  # a block's memory serves the next
+        "_RJEM_MALLOC_CONF", "dirty_decay_ms:1000,muzzy_decay_ms:0"
+    )  # a block's memory serves the next, and what stays unused for a second is given back
     gc.set_threshold(100_000)  # what imports make stays, and rows are no Python objects: there is little to collect
     try:
         status = cli.main(prog_name="pirtimeline", standalone_mode=False)

@@ -68,7 +68,7 @@ def batches(tasks: Sequence[Task]) -> Iterator[tuple[Task, ...]]:
             continue
         held.append(task)
         size += task.size
-        if size >= BATCH:
+        if size >= BATCH or len(held) == MOST:
             yield tuple(held)
             held, size = [], 0
     if held:
@@ -121,6 +121,9 @@ def mark(
 
 Finished = tuple[pl.DataFrame, Mapping[str, Turns]]
 """Rows, and what their sources tell of their times."""
+
+MOST = 5000
+"""Sources of a batch at most: what is held of each while they are read is more than its bytes where these are few."""
 
 
 def _rows_of_small(batch: Sequence[Task], contents: Sequence[bytes], installed: Installed) -> Iterator[Finished]:

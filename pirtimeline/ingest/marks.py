@@ -18,6 +18,9 @@ from pirtimeline.parsing.told import to_json as turns_json
 from pirtimeline.parsing.turns import Turns
 from pirtimeline.schema import STRUCTURE, UNRECOGNISED
 
+KEPT = frozenset({"place", "parts", "part_sha256", "read_as", "timed_as", "dated_with", "told"})
+"""What a commit mark says of how rows are kept: equal rows may lie in parts of other names, and give equal results."""
+
 _KIND = ("source_id", "parser", "time_basis", "piece")
 
 

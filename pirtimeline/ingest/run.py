@@ -42,7 +42,7 @@ STALE = ("findings.parquet", "timeline.parquet", "duplicates.parquet", "report.j
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run did: the sources as committed, what was skipped, and whether anything changed."""
+    """What a run did: what commit marks say of the sources, what was skipped, and whether anything changed."""
 
     sources: tuple[Mapping[str, Any], ...]
     skipped: tuple[Mapping[str, Any], ...] = ()
@@ -109,7 +109,7 @@ def ingest(
         settings = _without_moved(before.merged(said), said)
         check(settings)
         installed = installed_parsers([Path(folder) for folder in settings.parser_folders])
-        held = chains(store.read_sources(path), evidence.ordered(before.evidence))
+        held = chains(store.each_source(path), evidence.ordered(before.evidence))
         work = _prepared(path, settings, installed, limits or evidence.Limits(), held)
         near = near_of(settings, only_near)
         changed = _build(path, work, installed, workers or os.cpu_count() or 1, progress, near, scheduler)
@@ -117,7 +117,13 @@ def ingest(
         changed |= store.write_bytes(path / "case.toml", write_settings(settings))
     if changed:
         _drop_stale(path)
-    return Outcome(tuple(store.read_sources(path)), tuple(work.skipped), changed, settings)
+    return Outcome(_outlined(path), tuple(work.skipped), changed, settings)
+
+
+def _outlined(case: Location) -> tuple[Mapping[str, Any], ...]:
+    """Give what the commit marks say, without how rows are kept: there may be very many sources."""
+    kept = ({key: one[key] for key in one if key not in marks.KEPT} for one in store.each_source(case))
+    return tuple(sorted(kept, key=lambda one: (one["paths"][0], one["source_id"])))
 
 
 def _without_moved(settings: Settings, said: Settings) -> Settings:
@@ -196,7 +202,7 @@ def _surveyed(case: Location, settings: Settings, installed: Installed, limits: 
     grown = Grown(walk, held)
     found = survey(grown, installed, forced=settings.parsers)
     walk.require()
-    require_unchanged(store.read_sources(case), {one.source.source_id: one.paths for one in found.looked})
+    require_unchanged(store.each_source(case), {one.source.source_id: one.paths for one in found.looked})
     settled = inherited(found.plans, grown.grows)
     tasks = [_task(looked, settled[looked.source.source_id], settings, grown.grows) for looked in found.looked]
     kept = _kept_plans(case, {task.plan.source_id for task in tasks}, installed)
@@ -257,7 +263,7 @@ def _build(
     work = replace(work, tasks=without_aliases(case, work.tasks))
     changed = _drop_outdated(case, work)
     by_id = {task.plan.source_id: task for task in work.tasks}
-    for name, batch in store.read_batches(case).items():
+    for name, batch in store.each_batch(case):
         changed |= _brought_up(case, name, batch, by_id, installed)
     tasks, partly = select(case, work.tasks, evidence.ordered(work.settings.evidence), near)
     committed = {one["source_id"] for one in store.each_source(case)} | {one.task.plan.source_id for one in partly}
@@ -286,23 +292,32 @@ def _shared(case: Location, settings: Settings) -> Shared:
 
 def _settle_streams(case: Location, tasks: Mapping[str, Task], installed: Installed) -> bool:
     """Date anew what the whole of a stream dates otherwise than a source by itself; tell whether anything changed."""
-    every = store.read_batches(case)
-    committed = {one["source_id"]: (name, one) for name, batch in every.items() for one in batch}
-    told: dict[str, Mapping[str, Any]] = {}
+    dated = {one["source_id"]: _dated_with(one) for one in store.each_source(case)}
+    sets = streams.sets_of({key: task.plan for key, task in tasks.items()}, dated)
+    told = _told_of(case, {key: tasks[key] for keys in sets for key in keys}, installed) if sets else {}
     beside: dict[str, streams.Beside] = {}
-    for keys in streams.sets_of({key: task.plan for key, task in tasks.items()}, committed):
-        for key in keys:
-            name, one = committed[key]
-            told[key] = one.get("told") or to_json(heard(case, every[name], tasks[key], installed))
+    for keys in sets:
         beside |= streams.of_set([(tasks[key].plan, tasks[key].size, from_json(told[key])) for key in keys])
-    late = {key: task for key, task in tasks.items() if _dated_with(committed[key][1]) != _dated_with(beside.get(key))}
-    for batch in every.values():
+    late = {key: task for key, task in tasks.items() if dated[key] != _dated_with(beside.get(key))}
+    if not told and not late:
+        return False
+    for _, batch in store.each_batch(case):
         kept = [{**one, **({"told": told[one["source_id"]]} if one["source_id"] in told else {})} for one in batch]
         mine = {one["source_id"]: late[one["source_id"]] for one in batch if one["source_id"] in late}
         now = redate(case, kept, mine, installed, beside=beside) if mine else kept
         if now != batch:
             store.commit(case, now)
     return bool(late)
+
+
+def _told_of(case: Location, tasks: Mapping[str, Task], installed: Installed) -> dict[str, Mapping[str, Any]]:
+    """Give what committed sources of rotated sets tell of their times."""
+    return {
+        one["source_id"]: one.get("told") or to_json(heard(case, batch, tasks[one["source_id"]], installed))
+        for _, batch in store.each_batch(case)
+        for one in batch
+        if one["source_id"] in tasks
+    }
 
 
 def _dated_with(told: Mapping[str, Any] | streams.Beside | None) -> str | None:
@@ -328,9 +343,8 @@ def _drop_outdated(case: Location, work: _Work) -> bool:
     """Take back the commit marks of batches with a source that is to be read otherwise, or whose parts are gone."""
     wanted = {task.plan.source_id: marks.read_as(task.plan) for task in work.tasks}
     dropped = False
-    batches_held = store.read_batches(case)
-    lost = {*store.absent(case, store.listed_parts(chain.from_iterable(batches_held.values())))}
-    for name, batch in batches_held.items():
+    lost = {*store.absent(case, store.listed_parts(store.each_source(case)))}
+    for name, batch in store.each_batch(case):
         otherwise = any(wanted.get(one["source_id"], one["read_as"]) != one["read_as"] for one in batch)
         if otherwise or not lost.isdisjoint(store.listed_parts(batch)):
             (case / "sources" / name).unlink()

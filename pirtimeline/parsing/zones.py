@@ -7,12 +7,12 @@ with this one. What is inferred is an offset, for the days that the evidence spa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import polars as pl
 
-from pirtimeline.parsing import instants, offsets
+from pirtimeline.parsing import instants, matching, offsets
 from pirtimeline.parsing.agreement import agree
 from pirtimeline.parsing.neighbours import by_folder, by_host, ends_of
 from pirtimeline.parsing.rule import TimeRule
@@ -39,26 +39,54 @@ def infer(clues: Sequence[Clue], events: pl.DataFrame) -> dict[str, Inference]:
         source id -> inference, for the sources about which the evidence says something.
     """
     by_id = {clue.source_id: clue for clue in clues}
-    known = _known(events)
-    seen = {key: part for key, part in _parts(known) if key in by_id}
+    known = _known(events).filter(pl.col("source_id").is_in([*by_id]))
     zoneless = _open(known)
     lacking = set(zoneless.filter(pl.col("lacks").ne_missing("start"))["source_id"].unique())
     needy = [clue for clue in clues if clue.source_id in lacking]
-    open_parts = dict.fromkeys(seen, zoneless.clear()) | dict(_parts(_with_day(zoneless)))
+    seen = _Parts(known, frozenset(known["source_id"].unique()))
+    open_parts = _Parts(_with_day(zoneless), seen.keys())
     found: dict[str, Inference] = {}
     more = _by_epoch(needy, open_parts)
     while True:
         found |= more
-        seen |= {key: _placed(seen[key], one) for key, one in more.items()}
+        seen = _Parts(_placed(seen, more), seen.keys()) if more else seen
         left = [clue for clue in needy if clue.source_id not in found]
         if not left:
             break
-        rows = pl.concat(seen.values())
-        sight = Sight(by_id, open_parts, seen, rows, found, left, ends_of(rows))
+        sight = Sight(by_id, open_parts, seen, seen.rows, found, left, ends_of(seen.rows))
         more = _by_request(sight) or by_host(sight) or by_folder(sight)
         if not more:
             break
     return {clue.source_id: found[clue.source_id] for clue in clues if clue.source_id in found}
+
+
+class _Parts(Mapping[str, pl.DataFrame]):
+    """The rows of each source, as slices of one table: by itself each table would take ten kilobytes.
+
+    A source without rows has an empty table.
+    """
+
+    def __init__(self, rows: pl.DataFrame, keys: Collection[str]) -> None:
+        self.rows, self._keys, self._bounds = rows, keys, matching.bounds(rows["source_id"])
+
+    def __getitem__(self, key: str) -> pl.DataFrame:
+        if key not in self._keys:
+            raise KeyError(key)
+        begin, end = self.bounds(key)
+        return self.rows.slice(begin, end - begin)
+
+    def bounds(self, key: str) -> tuple[int, int]:
+        """Say where the rows of a source begin and end."""
+        return self._bounds.get(key, (0, 0))
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._keys
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
 
 
 def _with_day(part: pl.DataFrame) -> pl.DataFrame:
@@ -95,27 +123,33 @@ def _known(events: pl.DataFrame) -> pl.DataFrame:
     return placed.select(*kept, offset=offset, instant=instant, wall="_wall", word="_zone_word")
 
 
-def _placed(part: pl.DataFrame, inference: Inference) -> pl.DataFrame:
-    """Give instants to the events of a source whose zone was inferred."""
-    if inference.zone is None:
-        return part
-    constant = offsets.fixed(inference.zone)
-    if constant is None:
-        told = part.select("byte_offset", _wall="wall", _offset_s="offset", _zone_word="word", _lacks="lacks")
-        rule = TimeRule(zone=inference.zone, zone_basis="zone_inferred")
-        used = instants.place(told, rule, {})["offset"].alias("_used")
-    else:
-        used = pl.Series("_used", [constant], dtype=pl.Int32).new_from_index(0, part.height)
+def _placed(seen: _Parts, more: Mapping[str, Inference]) -> pl.DataFrame:
+    """Give instants to the events of sources whose zone was inferred."""
+    used = _offsets(seen, {key: one.zone for key, one in more.items() if one.zone is not None})
     dated = pl.col("lacks").is_null()
     instant = pl.col("at") - pl.col("_used").cast(pl.Int64) * SECOND
     return (
-        part.with_columns(used)
+        seen.rows.with_columns(used.alias("_used"))
         .with_columns(
             instant=pl.coalesce("instant", pl.when(dated).then(instant)),
             offset=pl.coalesce("offset", "_used"),
         )
         .drop("_used")
     )
+
+
+def _offsets(seen: _Parts, zones: Mapping[str, str]) -> pl.Series:
+    """Give the offset that the zone of its source has at each event, in seconds; null for the other sources."""
+    fixed = {zone: offsets.fixed(zone) for zone in {*zones.values()}}
+    constant = {key: fixed[zone] for key, zone in zones.items() if fixed[zone] is not None}
+    empty = pl.Series([None], dtype=pl.Int32).new_from_index(0, seen.rows.height)
+    used = seen.rows["source_id"].replace_strict(constant, default=None, return_dtype=pl.Int32) if constant else empty
+    for key in zones.keys() - constant.keys():
+        told = seen[key].select("byte_offset", _wall="wall", _offset_s="offset", _zone_word="word", _lacks="lacks")
+        rule = TimeRule(zone=zones[key], zone_basis="zone_inferred")
+        begin, end = seen.bounds(key)
+        used = used.scatter(range(begin, end), instants.place(told, rule, {})["offset"])
+    return used
 
 
 def _dated(local: str, lacks: str, instant: str) -> pl.Expr:
@@ -139,12 +173,11 @@ def _dated(local: str, lacks: str, instant: str) -> pl.Expr:
     return pl.when(pl.col(lacks).is_null()).then(pl.col(local)).otherwise(nearest)
 
 
-def _by_epoch(needy: Sequence[Clue], open_parts: Mapping[str, pl.DataFrame]) -> dict[str, Inference]:
+def _by_epoch(needy: Sequence[Clue], open_parts: _Parts) -> dict[str, Inference]:
     """Compare local times with the epochs beside them."""
-    told = ((clue, open_parts[clue.source_id]) for clue in needy)
-    found = (
-        (clue.source_id, _of_epochs(clue, mine)) for clue, mine in told if mine["epoch_us"].null_count() < mine.height
-    )
+    beside = {*open_parts.rows.filter(pl.col("epoch_us").is_not_null())["source_id"]}
+    told = ((clue, open_parts[clue.source_id]) for clue in needy if clue.source_id in beside)
+    found = ((clue.source_id, _of_epochs(clue, mine)) for clue, mine in told)
     return {key: one for key, one in found if one is not None}
 
 
